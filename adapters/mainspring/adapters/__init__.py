@@ -1,0 +1,1 @@
+"""Adapters: everything of mainspring that touches the world."""

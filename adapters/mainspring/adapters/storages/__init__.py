@@ -1,0 +1,1 @@
+"""Storages: memory and SQLite behind one port."""
