@@ -22,7 +22,15 @@ MAX_DURATION: Final = timedelta(days=36_525)
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 _MICROSECOND: Final = timedelta(microseconds=1)
-_UNITS: Final = {"w": 604_800, "d": 86_400, "h": 3_600, "m": 60, "s": 1, "ms": Decimal("0.001"), "us": Decimal("0.000001")}
+_UNITS: Final[dict[str, int]] = {
+    "w": 604_800_000_000,
+    "d": 86_400_000_000,
+    "h": 3_600_000_000,
+    "m": 60_000_000,
+    "s": 1_000_000,
+    "ms": 1_000,
+    "us": 1,
+}
 _NUMBER: Final = r"[0-9]+(?:[.,][0-9]+)?"
 _UNIT_PART: Final = re.compile(rf"({_NUMBER})(ms|us|[wdhms])", re.ASCII)
 _UNIT_FORM: Final = re.compile(rf"(?:{_NUMBER}(?:ms|us|[wdhms]))+", re.ASCII)
@@ -87,10 +95,9 @@ def parse_duration(field: str, text: str) -> timedelta:
     parts = _iso_parts(body) if body[:1] in ("P", "p") else _unit_parts(body)
     if not parts:
         raise InvalidInput(field, f"{text!r} is not a duration", _CURE)
-    seconds = sum((Decimal(number.replace(",", ".")) * _UNITS[unit] for number, unit in parts), Decimal(0))
-    if seconds > MAX_DURATION.total_seconds():
+    micros = sum((Decimal(number.replace(",", ".")) * _UNITS[unit] for number, unit in parts), Decimal(0))
+    if micros > MAX_DURATION // _MICROSECOND:
         raise InvalidInput(field, f"{text!r} is more than 100 years", "use a shorter duration")
-    micros = seconds * 1_000_000
     if micros != int(micros):
         raise InvalidInput(field, f"{text!r} is finer than a microsecond", "round it to microseconds")
     return timedelta(microseconds=int(micros))
@@ -115,10 +122,9 @@ def format_duration(value: timedelta) -> str:
     if micros < 0:
         return "-" + format_duration(-value)
     parts: list[str] = []
-    for unit, seconds in _UNITS.items():
+    for unit, size in _UNITS.items():
         if unit == "w":
             continue  # days read better than weeks
-        size = int(seconds * 1_000_000)
         count, micros = divmod(micros, size)
         if count:
             parts.append(f"{count}{unit}")

@@ -1,0 +1,202 @@
+"""A task and the call that it makes: values with their limits.
+
+Limits (Mergent's where it had one): body 1 MiB, URL 2,048 characters, 100 headers of 16 KiB together,
+arguments 1 MiB of JSON, name 500 characters, timeout 1 ms to 24 h.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta
+from typing import Final, TypeAlias
+
+from attrs import Attribute, field, frozen
+
+from mainspring.core.errors import InvalidInput
+from mainspring.core.ids import ScheduleId, TaskId
+from mainspring.core.instants import format_duration
+from mainspring.core.retry import MERGENT, RetryPolicy
+from mainspring.core.states import State
+
+MAX_BODY_BYTES: Final = 1_048_576
+MAX_URL: Final = 2_048
+MAX_HEADERS: Final = 100
+MAX_HEADER_BYTES: Final = 16_384
+MAX_NAME: Final = 500
+MAX_TIMEOUT: Final = timedelta(hours=24)
+DEFAULT_TIMEOUT: Final = timedelta(minutes=15)
+DEFAULT_QUEUE: Final = "default"
+DEFAULT_PROJECT: Final = "default"
+
+_NAME: Final = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
+_CALLABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.:-]*", re.ASCII)
+_URL: Final = re.compile(r"https?://(?P<authority>[^/?#\s]+)(?:[/?#]\S*)?", re.ASCII | re.IGNORECASE)
+_AUTHORITY: Final = re.compile(r"(?:\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::(?P<port>[0-9]{1,5}))?", re.ASCII | re.IGNORECASE)
+_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)  # RFC 9110 §5.6.2
+_VALUE: Final = re.compile(r"[\t\x20-\x7e\x80-\xff]*")  # RFC 9110 §5.5: no CR, LF, NUL or other controls
+FORBIDDEN_HEADERS: Final = frozenset(
+    {
+        "connection", "content-length", "expect", "host", "keep-alive", "proxy-authenticate",
+        "proxy-authorization", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade",
+    }
+)  # fmt: skip
+"""Headers that belong to the connection, not to the caller (RFC 9110 §7.6.1)."""
+
+
+def check_name(field_name: str, value: str) -> str:
+    """Return ``value`` if it is 1 to 500 of ``A-Z a-z 0-9 _ -``, else raise ``InvalidInput``."""
+    if len(value) > MAX_NAME:
+        raise InvalidInput(field_name, f"a name of {len(value)} characters", f"use at most {MAX_NAME}")
+    if not _NAME.fullmatch(value):
+        raise InvalidInput(field_name, f"{value!r} contains invalid characters", "use only A-Z a-z 0-9 _ -")
+    return value
+
+
+def _check_name(instance: object, attribute: Attribute[str], value: str) -> None:
+    check_name(attribute.name, value)
+
+
+def _check_optional_name(instance: object, attribute: Attribute[str | None], value: str | None) -> None:
+    if value is not None:
+        check_name(attribute.name, value)
+
+
+def _check_url(instance: object, attribute: Attribute[str], value: str) -> None:
+    cure = "use http:// or https:// with a host, e.g. https://example.com/hook"
+    if len(value) > MAX_URL:
+        raise InvalidInput("url", f"a URL of {len(value)} characters", f"use at most {MAX_URL}")
+    found = _URL.fullmatch(value)
+    if found is None:
+        raise InvalidInput("url", f"{value!r} is not a valid URL", cure)
+    if "@" in found["authority"]:
+        raise InvalidInput("url", "it holds a user name or password", "send credentials in a header instead")
+    authority = _AUTHORITY.fullmatch(found["authority"])
+    if authority is None or int(authority["port"] or 1) > 65_535 or authority["port"] == "0":
+        raise InvalidInput("url", f"{value!r} is not a valid URL", cure)
+
+
+def _check_headers(
+    instance: object, attribute: Attribute[tuple[tuple[str, str], ...]], value: tuple[tuple[str, str], ...]
+) -> None:
+    if len(value) > MAX_HEADERS:
+        raise InvalidInput("headers", f"{len(value)} headers", f"use at most {MAX_HEADERS}")
+    for name, text in value:
+        if not _TOKEN.fullmatch(name):
+            raise InvalidInput("headers", f"{name!r} is no header name", "use letters, digits and -")
+        if name.lower() in FORBIDDEN_HEADERS:
+            raise InvalidInput("headers", f"{name} belongs to the connection", "leave it out: mainspring sets it")
+        if not _VALUE.fullmatch(text):
+            raise InvalidInput("headers", f"the value of {name} holds a control character", "use one line of text")
+    size = sum(len(name) + len(text) for name, text in value)
+    if size > MAX_HEADER_BYTES:
+        raise InvalidInput("headers", f"{size} bytes of headers", f"use at most {MAX_HEADER_BYTES}")
+
+
+def _check_text(field_name: str, value: str) -> None:
+    try:
+        size = len(value.encode())
+    except UnicodeEncodeError:
+        raise InvalidInput(field_name, "it holds a lone surrogate", "use text that UTF-8 can carry") from None
+    if size > MAX_BODY_BYTES:
+        raise InvalidInput(field_name, f"{size} bytes", f"use at most {MAX_BODY_BYTES} bytes (1 MiB)")
+
+
+def _check_body(instance: object, attribute: Attribute[str | None], value: str | None) -> None:
+    if value is not None:
+        _check_text("body", value)
+
+
+def _check_arguments(instance: object, attribute: Attribute[str], value: str) -> None:
+    _check_text("arguments", value)
+
+
+def _check_callable(instance: object, attribute: Attribute[str], value: str) -> None:
+    if len(value) > MAX_NAME or not _CALLABLE.fullmatch(value):
+        raise InvalidInput("function", f"{value[:80]!r} is no function name", "use the name it was registered with")
+
+
+@frozen(kw_only=True)
+class HttpCall:
+    """A POST of ``body`` (UTF-8, byte for byte) to ``url`` with the caller's headers."""
+
+    url: str = field(validator=_check_url)
+    headers: tuple[tuple[str, str], ...] = field(default=(), validator=_check_headers)
+    body: str | None = field(default=None, validator=_check_body)
+
+
+@frozen(kw_only=True)
+class FunctionCall:
+    """A call of the function registered as ``function`` with keyword ``arguments`` (a JSON object as text)."""
+
+    function: str = field(validator=_check_callable)
+    arguments: str = field(default="{}", validator=_check_arguments)
+
+
+Call: TypeAlias = HttpCall | FunctionCall
+
+
+@frozen(kw_only=True)
+class Direct:
+    """The task was created by a client."""
+
+
+@frozen(kw_only=True)
+class Fired:
+    """The task was created by a schedule for one occurrence of its rule."""
+
+    schedule_id: ScheduleId
+    occurrence: datetime
+
+
+@frozen(kw_only=True)
+class RunByHand:
+    """The task was created by a schedule's *run now*, outside its rule."""
+
+    schedule_id: ScheduleId
+
+
+Origin: TypeAlias = Direct | Fired | RunByHand
+
+
+def _check_timeout(instance: object, attribute: Attribute[timedelta], value: timedelta) -> None:
+    if not timedelta(milliseconds=1) <= value <= MAX_TIMEOUT:
+        raise InvalidInput("timeout", f"{format_duration(value)} is out of range", "use 1ms to 24h")
+
+
+def _check_priority(instance: object, attribute: Attribute[int], value: int) -> None:
+    if not -32_768 <= value <= 32_767:
+        raise InvalidInput("priority", f"{value} is out of range", "use -32768 to 32767; higher runs first")
+
+
+@frozen(kw_only=True)
+class Task:
+    """One unit of work.
+
+    ``version`` counts the decisions written so far; the version that a worker holds is its fencing token.
+    ``scheduled_for`` is when it was first to run; ``start_by`` is the last instant at which it may start.
+    ``forwarded_at`` is when it was last told to run now (so that repeating the request is safe).
+    """
+
+    id: TaskId
+    call: Call
+    state: State
+    created_at: datetime
+    scheduled_for: datetime
+    version: int = 1
+    project: str = field(default=DEFAULT_PROJECT, validator=_check_name)
+    queue: str = field(default=DEFAULT_QUEUE, validator=_check_name)
+    name: str | None = field(default=None, validator=_check_optional_name)
+    priority: int = field(default=0, validator=_check_priority)
+    retry: RetryPolicy = MERGENT
+    timeout: timedelta = field(default=DEFAULT_TIMEOUT, validator=_check_timeout)
+    start_by: datetime | None = None
+    origin: Origin = Direct()
+    forwarded_at: datetime | None = None
+
+    def __str__(self) -> str:
+        return f"task {self.id}"
+
+
+def schedule_of(task: Task) -> ScheduleId | None:
+    """Name the schedule that made the task, if one did."""
+    return None if isinstance(task.origin, Direct) else task.origin.schedule_id
