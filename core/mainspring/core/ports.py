@@ -1,0 +1,363 @@
+"""Ports: what the shell needs of the world. Adapters implement them; the docstrings here are the contract.
+
+``Storage`` and ``AsyncStorage`` are one contract in two colours: the same operations, the second awaited. A storage
+decides nothing. It finds rows, holds them against others, hands values to a pure *step*, and writes what the step
+returns in one transaction. What every storage guarantees:
+
+* **Atomic.** Each operation is one transaction: all of its writes are there, or none.
+* **Durable.** When an operation has returned, a crash of the process does not undo it (memory excepted).
+* **Compare-and-set.** An aggregate is written only over the version that its decision read (``read_version``).
+* **History.** The events of each decision are appended with it, in order, except those in ``UNRECORDED``.
+* **Names.** At most one *live* (not ended) task of a name in a project: a second one is refused with ``Conflict``.
+* **Slots.** At most one slot for (schedule, occurrence, manual); only a *buffered* one may be replaced.
+* **Nudges.** For each ``NudgeSchedule`` effect, and for each deleted live task that a schedule made, the schedule is
+  replaced by ``schedule.nudged(...)`` in the same transaction (nothing to write if that gives back the same value).
+* **Clock.** ``at`` of a step is the storage's own clock, read inside the transaction.
+* **Errors.** ``Unavailable`` if the store cannot be used now (nothing is known of the outcome), ``NotFound`` and
+  ``Conflict`` as said below; an error of a step is passed on and nothing is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Final, Generic, Protocol, TypeAlias, TypeVar
+
+from attrs import Attribute, field, frozen
+
+from mainspring.core.errors import InvalidInput, MainspringError
+from mainspring.core.events import Event
+from mainspring.core.ids import ScheduleId, TaskId
+from mainspring.core.machine import Decision
+from mainspring.core.retry import Failure
+from mainspring.core.schedule import Plan, Schedule, ScheduleEvent, ScheduleView, Slot
+from mainspring.core.task import DEFAULT_PROJECT, Task
+
+T_co = TypeVar("T_co", covariant=True)
+
+MAX_PAGE: Final = 1_000
+MAX_LIVE: Final = 1_000
+"""How many live tasks of a schedule a ``ScheduleView`` names at most."""
+
+TaskStep: TypeAlias = Callable[[Task, datetime], Decision]
+"""A pure function of a task and the storage's instant."""
+
+ScheduleStep: TypeAlias = Callable[[ScheduleView, datetime], Plan]
+"""A pure function of a schedule, its live tasks and the storage's instant."""
+
+
+def _check_limit(instance: object, attribute: Attribute[int], value: int) -> None:
+    if not 1 <= value <= MAX_PAGE:
+        raise InvalidInput("limit", f"{value} is out of range", f"use 1 to {MAX_PAGE}")
+
+
+@frozen(kw_only=True)
+class TaskQuery:
+    """Which tasks to find: all conditions hold together; empty ``statuses`` means any.
+
+    The order is newest first: by (``created_at``, ``id``), descending. ``after`` is the ``cursor`` of a page.
+    """
+
+    project: str = DEFAULT_PROJECT
+    statuses: frozenset[str] = frozenset()
+    queue: str | None = None
+    name: str | None = None
+    schedule_id: ScheduleId | None = None
+    limit: int = field(default=100, validator=_check_limit)
+    after: str | None = None
+
+
+@frozen(kw_only=True)
+class ScheduleQuery:
+    """Which schedules to find; the order and ``after`` as for tasks."""
+
+    project: str = DEFAULT_PROJECT
+    name: str | None = None
+    limit: int = field(default=100, validator=_check_limit)
+    after: str | None = None
+
+
+@frozen
+class Page(Generic[T_co]):
+    """A page of results, and the cursor of the next page (None: this was the last)."""
+
+    items: tuple[T_co, ...]
+    cursor: str | None
+
+
+@frozen
+class Refused:
+    """What ``update`` answers for a task whose step, or whose write, was refused."""
+
+    task_id: TaskId
+    error: MainspringError
+
+
+class Storage(Protocol):
+    """The storage port, in its synchronous colour. Safe to be used from several threads at once."""
+
+    def now(self) -> datetime:
+        """Read the storage's clock."""
+        ...
+
+    def add(self, tasks: Sequence[Task]) -> None:
+        """Insert new tasks, all or none. ``Conflict`` if an id exists, or a name belongs to a live task."""
+        ...
+
+    def get(self, task_id: TaskId) -> Task:
+        """Read one task, or raise ``NotFound``."""
+        ...
+
+    def find(self, query: TaskQuery) -> Page[Task]:
+        """Find tasks. ``InvalidInput`` for a cursor that this storage did not give."""
+        ...
+
+    def count(self, project: str) -> Mapping[str, int]:
+        """Count the project's tasks by status; a status without tasks may be left out."""
+        ...
+
+    def history(self, task_id: TaskId) -> tuple[Event, ...]:
+        """Read the recorded events of a task, oldest first; ``NotFound`` if there is no such task."""
+        ...
+
+    def take(self, queues: Sequence[str], limit: int, step: TaskStep) -> tuple[Decision, ...]:
+        """Pass due tasks through ``step`` and write what it gives.
+
+        Eligible: pending, ``due <= now``, in one of ``queues`` (none: any). At most ``limit``, by priority
+        (higher first), then due, then id. No task is handed to two takers.
+        """
+        ...
+
+    def reclaim(self, limit: int, step: TaskStep) -> tuple[Decision, ...]:
+        """Pass held tasks (running or cancelling) with ``lease_until <= now`` through ``step``, oldest lease first."""
+        ...
+
+    def save(self, decisions: Sequence[Decision]) -> tuple[bool, ...]:
+        """Write decisions that were made outside; for each, whether it was applied (False: its version had moved on).
+
+        One stale decision does not hold up the others. ``Conflict`` (and nothing written) if a name is taken.
+        """
+        ...
+
+    def update(self, task_ids: Sequence[TaskId], step: TaskStep) -> tuple[Decision | Refused, ...]:
+        """Pass each named task through ``step`` under lock and write what it gives; answers in the order asked.
+
+        A step's own ``MainspringError``, a missing task or a taken name refuses that task only.
+        """
+        ...
+
+    def delete(self, task_ids: Sequence[TaskId]) -> int:
+        """Remove tasks in any state with their history; slot records stay. Returns how many there were."""
+        ...
+
+    def next_instant(self, queues: Sequence[str]) -> datetime | None:
+        """Find the earliest instant at which there is something to do.
+
+        That is the least of: ``due`` of a pending task in ``queues`` (none: any), ``lease_until`` of a held task,
+        ``wake_at`` of a schedule. It may lie in the past.
+        """
+        ...
+
+    def add_schedule(self, schedule: Schedule) -> None:
+        """Insert a new schedule and its event *created*. ``Conflict`` if the id or, in its project, the name exists."""
+        ...
+
+    def get_schedule(self, schedule_id: ScheduleId) -> Schedule:
+        """Read one schedule, or raise ``NotFound``."""
+        ...
+
+    def find_schedules(self, query: ScheduleQuery) -> Page[Schedule]:
+        """Find schedules. ``InvalidInput`` for a cursor that this storage did not give."""
+        ...
+
+    def update_schedule(self, schedule_id: ScheduleId, step: ScheduleStep) -> Plan:
+        """Pass one schedule through ``step`` under lock and write its plan; ``NotFound``, ``Conflict`` (name)."""
+        ...
+
+    def fire(self, limit: int, step: ScheduleStep) -> tuple[Plan, ...]:
+        """Pass schedules with ``wake_at <= now`` through ``step`` and write their plans, earliest first.
+
+        At most ``limit`` of them. One plan is written whole: its tasks, its cancels (each as the core's ``Cancel``), its slots, its events and
+        the advanced schedule, in one transaction.
+        """
+        ...
+
+    def delete_schedule(self, schedule_id: ScheduleId) -> None:
+        """Remove a schedule; its tasks and slot records stay. ``NotFound`` if there is none."""
+        ...
+
+    def slots(self, schedule_id: ScheduleId, limit: int = 100) -> tuple[Slot, ...]:
+        """Read the newest slot records of a schedule, newest first; also of one that was deleted."""
+        ...
+
+    def schedule_history(self, schedule_id: ScheduleId) -> tuple[ScheduleEvent, ...]:
+        """Read what was done to a schedule, oldest first; also of one that was deleted."""
+        ...
+
+    def close(self) -> None:
+        """Release files and connections; repeating it does nothing."""
+        ...
+
+
+class AsyncStorage(Protocol):
+    """The storage port, in its asynchronous colour: operation by operation as ``Storage`` says."""
+
+    async def now(self) -> datetime:
+        """As ``Storage.now``."""
+        ...
+
+    async def add(self, tasks: Sequence[Task]) -> None:
+        """As ``Storage.add``."""
+        ...
+
+    async def get(self, task_id: TaskId) -> Task:
+        """As ``Storage.get``."""
+        ...
+
+    async def find(self, query: TaskQuery) -> Page[Task]:
+        """As ``Storage.find``."""
+        ...
+
+    async def count(self, project: str) -> Mapping[str, int]:
+        """As ``Storage.count``."""
+        ...
+
+    async def history(self, task_id: TaskId) -> tuple[Event, ...]:
+        """As ``Storage.history``."""
+        ...
+
+    async def take(self, queues: Sequence[str], limit: int, step: TaskStep) -> tuple[Decision, ...]:
+        """As ``Storage.take``."""
+        ...
+
+    async def reclaim(self, limit: int, step: TaskStep) -> tuple[Decision, ...]:
+        """As ``Storage.reclaim``."""
+        ...
+
+    async def save(self, decisions: Sequence[Decision]) -> tuple[bool, ...]:
+        """As ``Storage.save``."""
+        ...
+
+    async def update(self, task_ids: Sequence[TaskId], step: TaskStep) -> tuple[Decision | Refused, ...]:
+        """As ``Storage.update``."""
+        ...
+
+    async def delete(self, task_ids: Sequence[TaskId]) -> int:
+        """As ``Storage.delete``."""
+        ...
+
+    async def next_instant(self, queues: Sequence[str]) -> datetime | None:
+        """As ``Storage.next_instant``."""
+        ...
+
+    async def add_schedule(self, schedule: Schedule) -> None:
+        """As ``Storage.add_schedule``."""
+        ...
+
+    async def get_schedule(self, schedule_id: ScheduleId) -> Schedule:
+        """As ``Storage.get_schedule``."""
+        ...
+
+    async def find_schedules(self, query: ScheduleQuery) -> Page[Schedule]:
+        """As ``Storage.find_schedules``."""
+        ...
+
+    async def update_schedule(self, schedule_id: ScheduleId, step: ScheduleStep) -> Plan:
+        """As ``Storage.update_schedule``."""
+        ...
+
+    async def fire(self, limit: int, step: ScheduleStep) -> tuple[Plan, ...]:
+        """As ``Storage.fire``."""
+        ...
+
+    async def delete_schedule(self, schedule_id: ScheduleId) -> None:
+        """As ``Storage.delete_schedule``."""
+        ...
+
+    async def slots(self, schedule_id: ScheduleId, limit: int = 100) -> tuple[Slot, ...]:
+        """As ``Storage.slots``."""
+        ...
+
+    async def schedule_history(self, schedule_id: ScheduleId) -> tuple[ScheduleEvent, ...]:
+        """As ``Storage.schedule_history``."""
+        ...
+
+    async def close(self) -> None:
+        """As ``Storage.close``."""
+        ...
+
+
+class Wakeups(Protocol):
+    """Hints that there may be work. A hint may come late, twice or never: the engine's own look is the truth."""
+
+    async def wait(self, timeout: timedelta) -> None:
+        """Return at the first hint since the last call returned, or after ``timeout``."""
+        ...
+
+    def wake(self) -> None:
+        """Give a hint; may be called from any thread."""
+        ...
+
+
+class Entropy(Protocol):
+    """Where chance comes from."""
+
+    def fraction(self) -> float:
+        """Draw a number in [0, 1)."""
+        ...
+
+    def octets(self, count: int) -> bytes:
+        """Draw ``count`` random bytes."""
+        ...
+
+
+@frozen(kw_only=True)
+class Run:
+    """What an executor is told of the run that it carries out, beside the task itself.
+
+    ``deadline`` is on the storage's clock; the engine ends the run then. ``stopped()`` tells, from any thread, that
+    the result is not wanted any more (cancelled, timed out, lease lost, or the worker shuts down).
+    """
+
+    run: int
+    attempt: int
+    worker: str
+    deadline: datetime
+    stopped: Callable[[], bool]
+
+
+@frozen(kw_only=True)
+class Done:
+    """The call did its work; ``result`` is an excerpt to keep."""
+
+    result: str = ""
+
+
+@frozen(kw_only=True)
+class Broken:
+    """The call did not do its work."""
+
+    failure: Failure
+
+
+@frozen(kw_only=True)
+class Snoozed:
+    """The call asks to be made again in ``wait``, without burning an attempt."""
+
+    wait: timedelta
+
+
+Outcome: TypeAlias = Done | Broken | Snoozed
+
+
+class Executor(Protocol):
+    """Carries out calls.
+
+    ``execute`` returns what came of the call; it raises for nothing that the call does. It is cancelled by the
+    engine at the deadline, on a cancel, on a lost lease and at the end of a shutdown: then it stops the work and lets
+    ``CancelledError`` through. If the work cannot be stopped (a thread), it lets go of it all the same.
+    """
+
+    def execute(self, task: Task, run: Run) -> Awaitable[Outcome]:
+        """Carry out ``task.call`` as run ``run``."""
+        ...

@@ -1,0 +1,69 @@
+"""Schedules: a rule and a call template, and the pure functions that turn them into tasks and slot records.
+
+Rules:
+
+* Every occurrence of the rule gets exactly one slot record: *created* a task, *skipped* for a reason, *coalesced* into
+  another occurrence, or *buffered* (which later becomes one of the others). A long row of skipped ones may share a
+  record that counts them.
+* ``next_at`` is the first occurrence without a record. It never goes back but by an edit of the rule.
+* An occurrence that fell while the schedule was paused is skipped (*paused*).
+* Catch-up: an occurrence older than ``window`` is skipped (*outside_window*). Of those within it, ``all`` takes every
+  one, ``latest`` the last one (the others are coalesced into it), ``at_most(n)`` the last *n* (the earlier ones are
+  skipped as *missed*), ``none`` those not older than ``PROMPT`` (the others are skipped as *missed*).
+* Overlap, when an occurrence is due and a task of the schedule has not ended:
+  ``allow_all`` creates it anyway; ``skip`` skips it; ``buffer_one`` lets one wait and skips the rest;
+  ``buffer_all`` lets every one wait its turn; ``cancel_other`` cancels what runs and creates it;
+  ``serial`` (Mergent's) lets every one wait its turn, and when a task ended as *failed*, those that wait are
+  coalesced into the latest of them, which goes on: a failure never blocks for ever and never makes a crowd.
+* At most ``MAX_WAITING`` occurrences wait; further ones are skipped (*buffer_full*).
+* A task's id is computed from (schedule, occurrence): firing the same occurrence twice makes the same task.
+"""
+
+from mainspring.core.schedule.change import ScheduleEdit, edit, new_schedule, pause, resume
+from mainspring.core.schedule.plan import Plan, ScheduleView, nudged, plan, run_now, task_ended
+from mainspring.core.schedule.values import (
+    AtMost,
+    Buffered,
+    CatchUp,
+    Coalesced,
+    Created,
+    Overlap,
+    Paused,
+    Schedule,
+    ScheduleEvent,
+    Skipped,
+    SkipReason,
+    Slot,
+    SlotOutcome,
+    TaskTemplate,
+    Waiting,
+)
+
+__all__ = [
+    "AtMost",
+    "Buffered",
+    "CatchUp",
+    "Coalesced",
+    "Created",
+    "Overlap",
+    "Paused",
+    "Plan",
+    "Schedule",
+    "ScheduleEdit",
+    "ScheduleEvent",
+    "ScheduleView",
+    "SkipReason",
+    "Skipped",
+    "Slot",
+    "SlotOutcome",
+    "TaskTemplate",
+    "Waiting",
+    "edit",
+    "new_schedule",
+    "nudged",
+    "pause",
+    "plan",
+    "resume",
+    "run_now",
+    "task_ended",
+]
