@@ -85,6 +85,19 @@ class Page(Generic[T_co]):
     cursor: str | None
 
 
+@frozen(kw_only=True)
+class Upcoming:
+    """When there will be something to do (None: nothing in sight).
+
+    ``task``: the least ``due`` of a pending task in the queues asked for (none: any); ``lease``: the least
+    ``lease_until`` of a held task; ``schedule``: the least ``wake_at`` of a schedule.
+    """
+
+    task: datetime | None
+    lease: datetime | None
+    schedule: datetime | None
+
+
 @frozen
 class Refused:
     """What ``update`` answers for a task whose step, or whose write, was refused."""
@@ -150,12 +163,8 @@ class Storage(Protocol):
         """Remove tasks in any state with their history; slot records stay. Returns how many there were."""
         ...
 
-    def next_instant(self, queues: Sequence[str]) -> datetime | None:
-        """Find the earliest instant at which there is something to do.
-
-        That is the least of: ``due`` of a pending task in ``queues`` (none: any), ``lease_until`` of a held task,
-        ``wake_at`` of a schedule. It may lie in the past.
-        """
+    def upcoming(self, queues: Sequence[str]) -> Upcoming:
+        """Find the earliest instants at which there is something to do; they may lie in the past."""
         ...
 
     def add_schedule(self, schedule: Schedule) -> None:
@@ -177,8 +186,8 @@ class Storage(Protocol):
     def fire(self, limit: int, step: ScheduleStep) -> tuple[Plan, ...]:
         """Pass schedules with ``wake_at <= now`` through ``step`` and write their plans, earliest first.
 
-        At most ``limit`` of them. One plan is written whole: its tasks, its cancels (each as the core's ``Cancel``), its slots, its events and
-        the advanced schedule, in one transaction.
+        At most ``limit`` of them. One plan is written whole: its tasks, its cancels (each as the core's ``Cancel``),
+        its slots, its events and the advanced schedule, in one transaction.
         """
         ...
 
@@ -246,8 +255,8 @@ class AsyncStorage(Protocol):
         """As ``Storage.delete``."""
         ...
 
-    async def next_instant(self, queues: Sequence[str]) -> datetime | None:
-        """As ``Storage.next_instant``."""
+    async def upcoming(self, queues: Sequence[str]) -> Upcoming:
+        """As ``Storage.upcoming``."""
         ...
 
     async def add_schedule(self, schedule: Schedule) -> None:
