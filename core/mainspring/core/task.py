@@ -14,9 +14,9 @@ from attrs import Attribute, field, frozen
 
 from mainspring.core.errors import InvalidInput
 from mainspring.core.ids import ScheduleId, TaskId
-from mainspring.core.instants import format_duration
+from mainspring.core.instants import format_duration, require_utc
 from mainspring.core.retry import MERGENT, RetryPolicy
-from mainspring.core.states import State
+from mainspring.core.states import Pending, State
 
 MAX_BODY_BYTES: Final = 1_048_576
 MAX_URL: Final = 2_048
@@ -200,3 +200,44 @@ class Task:
 def schedule_of(task: Task) -> ScheduleId | None:
     """Name the schedule that made the task, if one did."""
     return None if isinstance(task.origin, Direct) else task.origin.schedule_id
+
+
+def new_task(
+    *,
+    task_id: TaskId,
+    call: Call,
+    at: datetime,
+    scheduled_for: datetime | None = None,
+    delay: timedelta = timedelta(0),
+    project: str = DEFAULT_PROJECT,
+    queue: str = DEFAULT_QUEUE,
+    name: str | None = None,
+    priority: int = 0,
+    retry: RetryPolicy = MERGENT,
+    timeout: timedelta = DEFAULT_TIMEOUT,
+    start_by: datetime | None = None,
+) -> Task:
+    """Make a pending task at instant ``at``, due at ``scheduled_for`` (default: ``at``) plus ``delay``."""
+    if delay < timedelta(0):
+        raise InvalidInput("delay", f"{format_duration(delay)} is negative", "use 0s or more")
+    start = at if scheduled_for is None else require_utc("scheduled_for", scheduled_for)
+    try:
+        due = start + delay
+    except OverflowError:
+        raise InvalidInput("delay", "the task would be due after the year 9999", "use a shorter delay") from None
+    if start_by is not None and require_utc("start_by", start_by) < due:
+        raise InvalidInput("start_by", "it lies before the task is due", "use a later instant")
+    return Task(
+        id=task_id,
+        call=call,
+        state=Pending(due=due),
+        created_at=at,
+        scheduled_for=due,
+        project=project,
+        queue=queue,
+        name=name,
+        priority=priority,
+        retry=retry,
+        timeout=timeout,
+        start_by=start_by,
+    )

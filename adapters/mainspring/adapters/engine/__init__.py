@@ -1,1 +1,6 @@
 """The shell that turns due schedules and tasks into runs; it knows ports only."""
+
+from mainspring.adapters.engine.settings import EngineSettings
+from mainspring.adapters.engine.worker import Worker
+
+__all__ = ["EngineSettings", "Worker"]
