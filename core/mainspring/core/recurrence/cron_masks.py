@@ -21,11 +21,11 @@ from mainspring.core.recurrence.cron_syntax import Days, Fields
 CYCLE_YEARS: Final = 400
 LAST_YEAR: Final = 9999
 
-_LENGTHS: Final = (0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
+_OVER_28: Final = (0, 3, 0, 3, 2, 3, 2, 3, 3, 2, 3, 2, 3)  # days of each month beyond 28
 _FIVE_WEEKS: Final = 1 | 1 << 7 | 1 << 14 | 1 << 21 | 1 << 28
 _SATURDAY: Final = 6
 _SUNDAY: Final = 0
-_MIDNIGHT: Final = 0b1
+_ON_THE_MINUTE: Final = 0b1
 
 
 @frozen
@@ -67,7 +67,7 @@ class Masks:
                 hour = after.hour
                 if self.hours >> hour & 1:
                     minute = after.minute
-                    if self.seconds != _MIDNIGHT and self.minutes >> minute & 1:
+                    if self.seconds != _ON_THE_MINUTE and self.minutes >> minute & 1:
                         rest = self.seconds >> (after.second + 1)
                         if rest:
                             second = after.second + (rest & -rest).bit_length()
@@ -123,7 +123,7 @@ def _index(year: int, month: int, first: int) -> int:
     """Give the place in the 28 masks of a month whose first day is weekday ``first`` (0 is Sunday)."""
     if month == 2 and year % 4 == 0 and (year % 100 or year % 400 == 0):
         return first * 4 + 1
-    return first * 4 + _LENGTHS[month] - 28
+    return first * 4 + _OVER_28[month]
 
 
 @lru_cache(maxsize=512)

@@ -8,7 +8,7 @@ Rules:
 * Extensions to Debian's cron: ``a/n`` runs from a to the field's maximum; a range may wrap (``FRI-MON``, ``22-2``);
   ``L`` is the last day of the month, ``LW`` its last weekday (Monday to Friday), ``nW`` the weekday nearest to day n
   within its month, ``dL`` the last d of the month, ``d#n`` the nth d; ``?`` alone is ``*`` in either day field.
-* ``@hourly``, ``@daily``, ``@midnight``, ``@weekly``, ``@monthly``, ``@yearly``, ``@annually`` stand for their five fields.
+* ``@hourly``, ``@daily``, ``@midnight``, ``@weekly``, ``@monthly``, ``@yearly`` and ``@annually`` stand for five fields.
 * Random fields (``H``, ``R``) are refused: a schedule must say when it runs. So is ``@reboot``.
 * Day of month against day of week is Debian's rule (crontab(5)): both must match if either field starts with ``*``,
   else one is enough. ``days="or"`` joins by OR whenever both are restricted, ``days="and"`` always by AND.
@@ -17,6 +17,7 @@ Rules:
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Final, Literal, NoReturn
 
 from attrs import frozen
@@ -104,7 +105,7 @@ def normalize(text: str) -> str:
     body = text.strip(" \t\r\n").replace("\t", " ")
     if not (body.isascii() and body.isprintable()):
         raise InvalidRecurrence("cron", f"{body!a} has characters outside printable ASCII", "use plain ASCII")
-    return " ".join(body.split(" ")) if "  " not in body else " ".join(body.split())
+    return " ".join(body.split())
 
 
 def read(text: str, *, seconds: bool, days: DayRule) -> Fields:
@@ -141,10 +142,14 @@ def _macro(text: str) -> str:
 
 
 def _values(field: Field, text: str) -> int:
-    mask = 0
-    for item in text.split(","):
-        mask |= _item(field, item)
-    return mask
+    return _union(_item(field, item) for item in text.split(","))
+
+
+def _union(masks: Iterable[int]) -> int:
+    union = 0
+    for mask in masks:
+        union |= mask
+    return union
 
 
 def _item(field: Field, item: str) -> int:
@@ -188,28 +193,26 @@ def _span(field: Field, first: int, last: int) -> range | list[int]:
 
 
 def _bits(field: Field, values: range | list[int]) -> int:
-    mask = 0
-    for value in values:
-        mask |= 1 << value
+    mask = _union(1 << value for value in values)
     if field is WEEKDAY and mask & _SUNDAY_TWICE:
         mask = (mask | 1) & _WEEK
     return mask
 
 
 def _days(day: str, weekday: str, rule: DayRule) -> Days:
-    month_days, last, last_weekday, nearest = 0, False, False, 0
-    for item in _starred(day).split(","):
-        if item == "L":
-            last = True
-        elif item == "LW":
-            last_weekday = True
-        elif item.endswith("W"):
-            nearest |= _item(DAY, item[:-1]) if item[:-1].isdigit() else DAY.refuse(item, "is not understood")
-        else:
-            month_days |= _item(DAY, item)
+    items = _starred(day).split(",")
+    nearest = [item for item in items if item.endswith("W") and item != "LW"]
+    plain = [item for item in items if not item.endswith("W") and item != "L"]
     weekdays, nth, last_of = _weekdays(_starred(weekday))
     return Days(
-        month_days, last, last_weekday, nearest, weekdays, nth, last_of, both=_joined_by_and(day, weekday, rule)
+        month_days=_union(_item(DAY, item) for item in plain),
+        last="L" in items,
+        last_weekday="LW" in items,
+        nearest=_union(1 << _value(DAY, item, item[:-1]) for item in nearest),
+        weekdays=weekdays,
+        nth=nth,
+        last_of=last_of,
+        both=_joined_by_and(day, weekday, rule),
     )
 
 

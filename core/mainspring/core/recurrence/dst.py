@@ -9,8 +9,7 @@ Rules:
   instant that the offset before the gap gives (``offset_before``, RFC 5545 section 3.3.5).
 * A civil time in a fold stands for its ``first`` instant, its ``second``, or ``both``.
 
-Shifts are looked for in steps of a day. In tzdata the nearest two are four days apart (Freetown, 1939), and one
-that is undone within a day would be seen by nobody's calendar; a step is a bound, not a guess about the rules.
+Shifts are looked for in steps of two days; in tzdata the nearest two are four days apart (Freetown, 1939).
 """
 
 from __future__ import annotations
@@ -24,7 +23,8 @@ from zoneinfo import ZoneInfo
 
 from attrs import frozen
 
-from mainspring.core.errors import InvalidRecurrence
+from mainspring.core.errors import InvalidInput, InvalidRecurrence
+from mainspring.core.instants import require_utc
 
 Gap = Literal["after", "skip", "offset_before"]
 Fold = Literal["first", "second", "both"]
@@ -39,7 +39,7 @@ _NOT_ZONES: Final = re.compile(r"(?:localtime|posixrules|Factory|(?:right|posix)
 _ZONE_CURE: Final = "use an IANA time zone name, e.g. Europe/Berlin or UTC"
 _ZERO: Final = timedelta(0)
 _SECOND: Final = timedelta(seconds=1)
-_STEP: Final = timedelta(days=1)
+_STEP: Final = timedelta(days=2)
 
 
 def load_zone(name: str) -> ZoneInfo:
@@ -129,7 +129,8 @@ def instants(civil: datetime, zone: tzinfo, *, gap: Gap = "after", fold: Fold = 
 
 def offsets(civil: datetime, zone: tzinfo) -> tuple[timedelta, timedelta]:
     """Give the offsets of ``civil`` in ``zone`` as PEP 495 has them for ``fold`` 0 and 1; they differ near a shift."""
-    return _offset(civil.replace(fold=0), zone), _offset(civil.replace(fold=1), zone)
+    first = civil.replace(fold=0) if civil.fold else civil
+    return _offset(first, zone), _offset(civil.replace(fold=1), zone)
 
 
 def _offset(civil: datetime, zone: tzinfo) -> timedelta:
@@ -194,6 +195,16 @@ def next_shift(zone: tzinfo, after: datetime, until: datetime) -> Shift | None:
             return _locate(zone, early.replace(microsecond=0), late.replace(microsecond=0))
         early = late
     return None
+
+
+def utc_instant(name: str, value: datetime) -> datetime:
+    """Give an aware time in UTC; raise ``InvalidRecurrence`` for the field ``name`` where it is not one."""
+    if not isinstance(value, datetime):  # pyright: ignore[reportUnnecessaryIsInstance] -- callers pass what users sent
+        raise InvalidRecurrence(name, f"{type(value).__name__} is not a datetime", "use an aware datetime")
+    try:
+        return require_utc(name, value)
+    except InvalidInput as error:
+        raise InvalidRecurrence(error.field, error.what, error.cure) from None
 
 
 def _naive(instant: datetime) -> datetime:

@@ -1,0 +1,97 @@
+"""Cron expressions: ``Cron``, a frozen value that knows when it fires.
+
+The dialect is in ``cron_syntax``, the calendar in ``cron_masks``, the zones in ``cron_dst``. croniter is asked for a
+second opinion only: on whether it reads a text, and on when that would fire outside shifts. It decides nothing here,
+since it differs from Debian's cron in folds, in gaps and on ``*/2 ... 1``, and raises other errors on hostile texts.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, tzinfo
+from typing import Final, get_args
+
+from attrs import field, frozen
+
+from mainspring.core.errors import InvalidRecurrence
+from mainspring.core.recurrence.calm import Calm, calm
+from mainspring.core.recurrence.cron_dst import Policy, next_instant
+from mainspring.core.recurrence.cron_masks import Masks
+from mainspring.core.recurrence.cron_syntax import DayRule, Fields, normalize, read
+from mainspring.core.recurrence.dst import Fold, Gap, utc_instant, zone_name
+
+_UTC_NAMES: Final = frozenset({"UTC", "Etc/UTC", "Etc/UCT", "UCT", "Zulu", "Etc/Zulu", "Universal", "Etc/Universal"})
+
+
+def _one_of(name: str, value: str | None, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise InvalidRecurrence(name, f"{value!a} is not known", f"use one of {', '.join(allowed)}")
+
+
+@frozen
+class Cron:
+    """A cron expression in a time zone.
+
+    ``text`` has five fields, or six with ``seconds``, or is a macro such as ``@daily``. ``timezone`` is an IANA name.
+    ``days`` says how day of month and day of week are joined. ``gap`` and ``fold`` say what becomes of a civil time
+    that a shift of the zone leaves out or repeats; None is Debian cron's rule. See ``cron_syntax`` and ``cron_dst``.
+
+    Raises ``InvalidRecurrence`` for anything else; whatever exists, is valid. An expression may never fire
+    (``0 0 30 2 *``).
+    """
+
+    text: str = field(converter=normalize)
+    timezone: str = field(default="UTC", converter=zone_name)
+    seconds: bool = field(default=False, kw_only=True)
+    days: DayRule = field(default="debian", kw_only=True)
+    gap: Gap | None = field(default=None, kw_only=True)
+    fold: Fold | None = field(default=None, kw_only=True)
+    fields: Fields = field(init=False, eq=False, repr=False)
+    masks: Masks = field(init=False, eq=False, repr=False)
+    _policy: Policy = field(init=False, eq=False, repr=False)
+    _calm: Calm | None = field(init=False, eq=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        _one_of("days", self.days, get_args(DayRule))
+        if self.gap is not None:
+            _one_of("gap", self.gap, get_args(Gap))
+        if self.fold is not None:
+            _one_of("fold", self.fold, get_args(Fold))
+        fields = read(self.text, seconds=self.seconds, days=self.days)
+        derive = object.__setattr__  # the value is frozen: what follows from its fields is set once, here
+        derive(self, "fields", fields)
+        derive(self, "masks", Masks.of(fields))
+        derive(self, "_policy", Policy(fields.wildcard, self.gap, self.fold))
+        derive(self, "_calm", None if self.timezone in _UTC_NAMES else calm(self.timezone))
+
+    @classmethod
+    def parse(
+        cls,
+        text: str,
+        timezone: str | tzinfo = "UTC",
+        *,
+        seconds: bool = False,
+        days: DayRule = "debian",
+        gap: Gap | None = None,
+        fold: Fold | None = None,
+    ) -> Cron:
+        """Read a cron text; raise ``InvalidRecurrence`` naming what is wrong and what would be right."""
+        return cls(text, timezone, seconds=seconds, days=days, gap=gap, fold=fold)
+
+    @property
+    def wildcard(self) -> bool:
+        """Tell whether Debian's cron calls this a wildcard job: its minute or hour field starts with ``*``."""
+        return self.fields.wildcard
+
+    def next_after(self, after: datetime) -> datetime | None:
+        """Give the first instant (UTC) strictly after ``after`` (aware), or None within 400 years."""
+        if after.tzinfo is not UTC:
+            after = utc_instant("after", after)
+        if self._calm is None:
+            return self.masks.next(after, UTC)
+        return next_instant(self.masks, self._policy, self._calm, after)
+
+    def to_text(self) -> str:
+        """Write the expression; ``parse`` with the same zone and options reads it back to an equal value."""
+        return self.text
+
+    __str__ = to_text
