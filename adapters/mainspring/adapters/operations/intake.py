@@ -1,0 +1,195 @@
+"""From what a caller wrote to core values: texts are parsed here, once, with errors that name the field."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import TypeAlias
+
+from attrs import frozen
+
+from mainspring.core.errors import InvalidInput
+from mainspring.core.ids import ENTROPY_BYTES, ScheduleId, TaskId, uuid7
+from mainspring.core.instants import format_instant, parse_duration, parse_instant, require_utc
+from mainspring.core.ports import Entropy
+from mainspring.core.recurrence import Cron, Interval, Recurrence, RRule
+from mainspring.core.retry import MERGENT, MERGENT_SCHEDULE, NAMED, RetryPolicy
+from mainspring.core.schedule import CatchUp, Overlap, Schedule, TaskTemplate, new_schedule
+from mainspring.core.task import DEFAULT_PROJECT, DEFAULT_QUEUE, DEFAULT_TIMEOUT, Call, FunctionCall, HttpCall, Task
+from mainspring.core.task import new_task as core_new_task
+
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
+Duration: TypeAlias = timedelta | str
+Instant: TypeAlias = datetime | str
+Retry: TypeAlias = RetryPolicy | str
+
+
+@frozen(kw_only=True)
+class TaskRequest:
+    """A task as a caller asks for it; durations and instants may be texts."""
+
+    call: Call
+    delay: Duration | None = None
+    at: Instant | None = None
+    name: str | None = None
+    queue: str = DEFAULT_QUEUE
+    priority: int = 0
+    retry: Retry | None = None
+    timeout: Duration | None = None
+    start_by: Instant | None = None
+    project: str = DEFAULT_PROJECT
+
+
+@frozen(kw_only=True)
+class ScheduleRequest:
+    """A schedule as a caller asks for it: exactly one of ``cron``, ``rrule`` and ``every``."""
+
+    call: Call
+    cron: str | None = None
+    rrule: str | None = None
+    every: Duration | None = None
+    timezone: str = "UTC"
+    dtstart: Instant | None = None
+    name: str | None = None
+    description: str | None = None
+    queue: str = DEFAULT_QUEUE
+    priority: int = 0
+    retry: Retry | None = None
+    timeout: Duration | None = None
+    overlap: Overlap = "serial"
+    catch_up: CatchUp | None = None
+    project: str = DEFAULT_PROJECT
+
+
+def call_of(
+    call: Call | str,
+    arguments: Mapping[str, Json] | None = None,
+    *,
+    body: str | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Call:
+    """Make a call of a URL with ``body`` and ``headers``, or of a function's name with ``arguments``."""
+    if not isinstance(call, str):
+        return call
+    if "://" in call:
+        if arguments is not None:
+            raise InvalidInput("arguments", "a URL takes none", "send them in the body")
+        return HttpCall(url=call, headers=tuple((headers or {}).items()), body=body)
+    if body is not None or headers is not None:
+        raise InvalidInput("body" if body is not None else "headers", "a function takes none", "use arguments")
+    return FunctionCall(function=call, arguments=arguments_text(arguments or {}))
+
+
+def arguments_text(arguments: Mapping[str, Json]) -> str:
+    """Write a function's keyword arguments as JSON; what JSON cannot carry is refused with its name."""
+    for key, value in arguments.items():
+        try:
+            json.dumps(value, allow_nan=False)
+        except (TypeError, ValueError, RecursionError) as error:
+            raise InvalidInput(f"arguments.{key}", str(error), "use what JSON can carry") from None
+    return json.dumps(dict(arguments), ensure_ascii=False, separators=(",", ":"))
+
+
+def duration_of(field: str, value: Duration) -> timedelta:
+    """Read a duration that may be a text (``90s``, ``PT5M``)."""
+    return parse_duration(field, value) if isinstance(value, str) else value
+
+
+def instant_of(field: str, value: Instant) -> datetime:
+    """Read an instant that may be a text (ISO 8601 with an offset)."""
+    return parse_instant(field, value) if isinstance(value, str) else require_utc(field, value)
+
+
+def retry_of(value: Retry | None, default: RetryPolicy) -> RetryPolicy:
+    """Read a retry policy that may be the name of one."""
+    if value is None:
+        return default
+    if not isinstance(value, str):
+        return value
+    if value not in NAMED:
+        raise InvalidInput("retry", f"{value!r} is no policy", f"use one of {', '.join(sorted(NAMED))}, or a value")
+    return NAMED[value]
+
+
+def task_of(request: TaskRequest, at: datetime, entropy: Entropy) -> Task:
+    """Make the task that is asked for, at instant ``at`` of the storage's clock."""
+    return core_new_task(
+        task_id=TaskId(uuid7(at, entropy.octets(ENTROPY_BYTES))),
+        call=request.call,
+        at=at,
+        scheduled_for=None if request.at is None else instant_of("at", request.at),
+        delay=timedelta(0) if request.delay is None else duration_of("delay", request.delay),
+        project=request.project,
+        queue=request.queue,
+        name=request.name,
+        priority=request.priority,
+        retry=retry_of(request.retry, MERGENT),
+        timeout=DEFAULT_TIMEOUT if request.timeout is None else duration_of("timeout", request.timeout),
+        start_by=None if request.start_by is None else instant_of("start_by", request.start_by),
+    )
+
+
+def recurrence_of(
+    *,
+    cron: str | None,
+    rrule: str | None,
+    every: Duration | None,
+    timezone: str,
+    dtstart: Instant | None,
+    at: datetime,
+) -> tuple[Recurrence, datetime]:
+    """Make the rule that is asked for, and say after which instant its first occurrence counts.
+
+    Mergent's rule: an ``rrule`` without ``dtstart`` starts now, and its first occurrence is now.
+    """
+    given = [name for name, value in (("cron", cron), ("rrule", rrule), ("every", every)) if value is not None]
+    if len(given) != 1:
+        what = f"{' and '.join(given)} were given" if given else "none was given"
+        raise InvalidInput("cron, rrule or every", what, "give exactly one of them")
+    start = None if dtstart is None else instant_of("dtstart", dtstart)
+    if cron is not None:
+        if start is not None:
+            raise InvalidInput("dtstart", "a cron rule takes none", "leave it out, or use an rrule")
+        return Cron.parse(cron, timezone=timezone), at
+    if every is not None:
+        return Interval(every=duration_of("every", every), anchor=start or at), at
+    assert rrule is not None  # noqa: S101  exactly one of the three was given
+    if start is not None or "DTSTART" in rrule.upper():
+        return RRule.parse(rrule, timezone=timezone, dtstart=start), at
+    now = at.replace(microsecond=0)
+    return RRule.parse(rrule, timezone=timezone, dtstart=now), now - timedelta(microseconds=1)
+
+
+def schedule_of(request: ScheduleRequest, at: datetime, entropy: Entropy) -> Schedule:
+    """Make the schedule that is asked for, at instant ``at`` of the storage's clock."""
+    recurrence, after = recurrence_of(
+        cron=request.cron,
+        rrule=request.rrule,
+        every=request.every,
+        timezone=request.timezone,
+        dtstart=request.dtstart,
+        at=at,
+    )
+    template = TaskTemplate(
+        call=request.call,
+        queue=request.queue,
+        priority=request.priority,
+        retry=retry_of(request.retry, MERGENT_SCHEDULE),
+        timeout=DEFAULT_TIMEOUT if request.timeout is None else duration_of("timeout", request.timeout),
+    )
+    schedule = new_schedule(
+        schedule_id=ScheduleId(uuid7(at, entropy.octets(ENTROPY_BYTES))),
+        recurrence=recurrence,
+        template=template,
+        at=at,
+        after=after,
+        project=request.project,
+        name=request.name,
+        description=request.description,
+        overlap=request.overlap,
+        catch_up=request.catch_up,
+    )
+    if schedule.next_at is None:
+        raise InvalidInput("cron, rrule or every", f"it never fires after {format_instant(at)}", "check the rule")
+    return schedule

@@ -1,0 +1,80 @@
+"""The pure steps behind the operations: what is asked of a task or a schedule, as functions for the storage port."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from attrs import evolve as changed
+
+from mainspring.core.commands import Cancel, Edit, Requeue, RunNow
+from mainspring.core.machine import Decision, handle
+from mainspring.core.ports import Refused, ScheduleStep, TaskStep
+from mainspring.core.schedule import Plan, ScheduleEdit, ScheduleView
+from mainspring.core.schedule import edit as edit_schedule
+from mainspring.core.schedule import pause as pause_schedule
+from mainspring.core.schedule import resume as resume_schedule
+from mainspring.core.task import Task
+
+
+def cancel(reason: str) -> TaskStep:
+    """Cancel a task."""
+
+    def step(task: Task, at: datetime) -> Decision:
+        return handle(task, Cancel(at=at, reason=reason))
+
+    return step
+
+
+def run_now(task: Task, at: datetime) -> Decision:
+    """Bring a task forward to now."""
+    return handle(task, RunNow(at=at))
+
+
+def requeue(reset: bool) -> TaskStep:
+    """Run an ended task again."""
+
+    def step(task: Task, at: datetime) -> Decision:
+        return handle(task, Requeue(at=at, reset=reset))
+
+    return step
+
+
+def edit(change: Edit) -> TaskStep:
+    """Edit a pending task; the instant of the edit is the storage's."""
+
+    def step(task: Task, at: datetime) -> Decision:
+        return handle(task, changed(change, at=at))
+
+    return step
+
+
+def pause(note: str) -> ScheduleStep:
+    """Pause a schedule."""
+
+    def step(view: ScheduleView, at: datetime) -> Plan:
+        return pause_schedule(view, at, note)
+
+    return step
+
+
+def resume(view: ScheduleView, at: datetime) -> Plan:
+    """Resume a schedule."""
+    return resume_schedule(view, at)
+
+
+def change(edit: ScheduleEdit) -> ScheduleStep:
+    """Edit a schedule."""
+
+    def step(view: ScheduleView, at: datetime) -> Plan:
+        return edit_schedule(view, edit, at)
+
+    return step
+
+
+def only(answers: Sequence[Decision | Refused]) -> Task:
+    """Unpack the answer for a single task, or raise its refusal."""
+    (answer,) = answers
+    if isinstance(answer, Refused):
+        raise answer.error
+    return answer.task
