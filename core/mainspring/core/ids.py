@@ -31,7 +31,7 @@ def uuid7(at: datetime, entropy: bytes) -> str:
     if len(entropy) != ENTROPY_BYTES:
         raise InvalidInput("entropy", f"{len(entropy)} bytes", f"give {ENTROPY_BYTES} bytes")
     millis, micros = divmod(to_micros(at), 1000)
-    if not 0 <= millis < 1 << 48:
+    if millis < 0:
         raise InvalidInput("at", f"{at.isoformat()} is before 1970", "use an instant of the Unix era")
     fraction = (micros << 12) // 1000
     tail = int.from_bytes(entropy, "big") & (1 << 62) - 1

@@ -6,13 +6,14 @@ Rules:
 * A *duration* is a ``timedelta``. Two text forms are read: ISO 8601 (``P1W``, ``P1DT2H``, ``PT5M``, ``PT1.5S``;
   weeks to seconds, since a year or a month has no fixed length) and units (``90s``, ``1h30m``, ``1.5h``).
 * ``format_duration`` writes the unit form; reading it back gives the same value.
+  A negative one is written, never read.
 """
 
 from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
+from fractions import Fraction
 from typing import Final
 
 from mainspring.core.errors import InvalidInput
@@ -95,10 +96,10 @@ def parse_duration(field: str, text: str) -> timedelta:
     parts = _iso_parts(body) if body[:1] in ("P", "p") else _unit_parts(body)
     if not parts:
         raise InvalidInput(field, f"{text!r} is not a duration", _CURE)
-    micros = sum((Decimal(number.replace(",", ".")) * _UNITS[unit] for number, unit in parts), Decimal(0))
+    micros = sum((Fraction(number.replace(",", ".")) * _UNITS[unit] for number, unit in parts), Fraction(0))
     if micros > MAX_DURATION // _MICROSECOND:
         raise InvalidInput(field, f"{text!r} is more than 100 years", "use a shorter duration")
-    if micros != int(micros):
+    if micros.denominator != 1:
         raise InvalidInput(field, f"{text!r} is finer than a microsecond", "round it to microseconds")
     return timedelta(microseconds=int(micros))
 
@@ -118,9 +119,7 @@ def _unit_parts(body: str) -> list[tuple[str, str]]:
 
 def format_duration(value: timedelta) -> str:
     """Write a duration in units, largest first (``1h30m``, ``0s``); ``parse_duration`` reads it back."""
-    micros = value // _MICROSECOND
-    if micros < 0:
-        return "-" + format_duration(-value)
+    micros = abs(value // _MICROSECOND)
     parts: list[str] = []
     for unit, size in _UNITS.items():
         if unit == "w":
@@ -128,4 +127,4 @@ def format_duration(value: timedelta) -> str:
         count, micros = divmod(micros, size)
         if count:
             parts.append(f"{count}{unit}")
-    return "".join(parts) or "0s"
+    return ("-" if value < timedelta(0) else "") + ("".join(parts) or "0s")

@@ -15,6 +15,8 @@ Rules:
 * Asking to cancel: a pending task is cancelled at once, a running one is asked. A run that succeeds before it hears
   of it has succeeded; one that fails or loses its lease is cancelled, not retried.
 * A heartbeat cannot hold a run beyond its deadline and one lease.
+* Run now brings a task forward, never back: one that is due already keeps its place. Asking again within
+  ``REPEAT_WINDOW`` answers as the first time, unless its due was edited in between.
 """
 
 from __future__ import annotations
@@ -207,7 +209,7 @@ def evolve(state: State, event: Event) -> State:  # noqa: C901  one case an even
         case TaskEdited():
             return _moved(state, event.due)
         case TaskForwarded():
-            return _moved(state, event.at)
+            return _forwarded(state, event)
         case TaskRequeued():
             tally = Tally(runs=state.tally.runs) if event.reset else state.tally
             return Pending(due=event.at, tally=tally)
@@ -335,7 +337,8 @@ def _edit(task: Task, command: Edit) -> tuple[Event, ...]:
     if not isinstance(task.state, Pending):
         raise _refuse(task, "edit", "only a pending task can be edited")
     due = _either(command.due, task.state.due)
-    _edited(task, command)  # the new values are checked before anything is recorded
+    if due == task.state.due and _edited(task, command) == task:  # this also checks the new values
+        return ()
     return (TaskEdited(at=command.at, due=due, edit=command),)
 
 
@@ -380,6 +383,11 @@ def _moved(state: State, due: datetime) -> Pending:
     return changed(state, due=due)
 
 
+def _forwarded(state: State, event: TaskForwarded) -> Pending:
+    assert isinstance(state, Pending)  # noqa: S101  the table allows it in no other state
+    return changed(state, due=min(state.due, event.at))  # one that is due already keeps its place in the line
+
+
 def _asked(state: State, event: CancelAsked) -> Cancelling:
     assert isinstance(state, Running)  # noqa: S101  the table allows it in no other state
     return Cancelling(
@@ -417,6 +425,7 @@ def _edited(task: Task, edit: Edit) -> Task:
         retry=_either(edit.retry, task.retry),
         timeout=_either(edit.timeout, task.timeout),
         scheduled_for=_either(edit.due, task.scheduled_for),
+        forwarded_at=task.forwarded_at if isinstance(edit.due, Unset) else None,
     )
 
 

@@ -281,16 +281,16 @@ def judge(
     if base is None:
         return GiveUp("exhausted")
     due = at + _stretched(policy, base, failure, entropy)
-    if policy.max_age is not None and due > first_started + policy.max_age:
+    if policy.max_age is not None and due - first_started > policy.max_age:
         return GiveUp("too_old")
     return RetryAt(due)
 
 
 def _stretched(policy: RetryPolicy, base: timedelta, failure: Failure, entropy: float) -> timedelta:
-    delay = min(base * (1 + policy.jitter * entropy), MAX_DELAY)
-    if failure.retry_after is None:
-        return delay
-    return max(delay, min(failure.retry_after, policy.retry_after_max))
+    delay = base * (1 + policy.jitter * entropy)
+    if failure.retry_after is not None:
+        delay = max(delay, min(failure.retry_after, policy.retry_after_max))
+    return min(delay, MAX_DELAY)
 
 
 def _retryable(policy: RetryPolicy, failure: Failure) -> bool:

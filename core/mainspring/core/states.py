@@ -34,7 +34,7 @@ class Tally:
 
 @frozen(kw_only=True)
 class Pending:
-    """Waits for its ``due`` instant; ``failure`` is the last one, if it has run before and failed."""
+    """Waits for its ``due`` instant; ``failure`` is that of the run that ended last, if it failed."""
 
     status: ClassVar[str] = "pending"
     due: datetime

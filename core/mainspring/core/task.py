@@ -30,7 +30,8 @@ DEFAULT_PROJECT: Final = "default"
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 _CALLABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.:-]*", re.ASCII)
-_URL: Final = re.compile(r"https?://(?P<authority>[^/?#\s]+)(?:[/?#]\S*)?", re.ASCII | re.IGNORECASE)
+_IN_URL: Final = r"[^\x00-\x20\x7f-\xa0\u2028\u2029\ud800-\udfff]"  # no control, space, line end or lone surrogate
+_URL: Final = re.compile(rf"https?://(?P<authority>[^/?#]+)(?:[/?#]{_IN_URL}*)?", re.ASCII | re.IGNORECASE)
 _AUTHORITY: Final = re.compile(r"(?:\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::(?P<port>[0-9]{1,5}))?", re.ASCII | re.IGNORECASE)
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)  # RFC 9110 §5.6.2
 _VALUE: Final = re.compile(r"[\t\x20-\x7e\x80-\xff]*")  # RFC 9110 §5.5: no CR, LF, NUL or other controls
@@ -52,11 +53,13 @@ def check_name(field_name: str, value: str) -> str:
     return value
 
 
-def _check_name(instance: object, attribute: Attribute[str], value: str) -> None:
+def validate_name(instance: object, attribute: Attribute[str], value: str) -> None:
+    """Validate an attribute that holds a name (attrs calls this)."""
     check_name(attribute.name, value)
 
 
-def _check_optional_name(instance: object, attribute: Attribute[str | None], value: str | None) -> None:
+def validate_optional_name(instance: object, attribute: Attribute[str | None], value: str | None) -> None:
+    """Validate an attribute that holds a name or None (attrs calls this)."""
     if value is not None:
         check_name(attribute.name, value)
 
@@ -71,7 +74,7 @@ def _check_url(instance: object, attribute: Attribute[str], value: str) -> None:
     if "@" in found["authority"]:
         raise InvalidInput("url", "it holds a user name or password", "send credentials in a header instead")
     authority = _AUTHORITY.fullmatch(found["authority"])
-    if authority is None or int(authority["port"] or 1) > 65_535 or authority["port"] == "0":
+    if authority is None or not 1 <= int(authority["port"] or 80) <= 65_535:
         raise InvalidInput("url", f"{value!r} is not a valid URL", cure)
 
 
@@ -158,12 +161,14 @@ class RunByHand:
 Origin: TypeAlias = Direct | Fired | RunByHand
 
 
-def _check_timeout(instance: object, attribute: Attribute[timedelta], value: timedelta) -> None:
+def validate_timeout(instance: object, attribute: Attribute[timedelta], value: timedelta) -> None:
+    """Validate an attribute that holds a time-out (attrs calls this)."""
     if not timedelta(milliseconds=1) <= value <= MAX_TIMEOUT:
         raise InvalidInput("timeout", f"{format_duration(value)} is out of range", "use 1ms to 24h")
 
 
-def _check_priority(instance: object, attribute: Attribute[int], value: int) -> None:
+def validate_priority(instance: object, attribute: Attribute[int], value: int) -> None:
+    """Validate an attribute that holds a priority (attrs calls this)."""
     if not -32_768 <= value <= 32_767:
         raise InvalidInput("priority", f"{value} is out of range", "use -32768 to 32767; higher runs first")
 
@@ -183,12 +188,12 @@ class Task:
     created_at: datetime
     scheduled_for: datetime
     version: int = 1
-    project: str = field(default=DEFAULT_PROJECT, validator=_check_name)
-    queue: str = field(default=DEFAULT_QUEUE, validator=_check_name)
-    name: str | None = field(default=None, validator=_check_optional_name)
-    priority: int = field(default=0, validator=_check_priority)
+    project: str = field(default=DEFAULT_PROJECT, validator=validate_name)
+    queue: str = field(default=DEFAULT_QUEUE, validator=validate_name)
+    name: str | None = field(default=None, validator=validate_optional_name)
+    priority: int = field(default=0, validator=validate_priority)
     retry: RetryPolicy = MERGENT
-    timeout: timedelta = field(default=DEFAULT_TIMEOUT, validator=_check_timeout)
+    timeout: timedelta = field(default=DEFAULT_TIMEOUT, validator=validate_timeout)
     start_by: datetime | None = None
     origin: Origin = Direct()
     forwarded_at: datetime | None = None

@@ -7,15 +7,19 @@ Rules:
   record that counts them.
 * ``next_at`` is the first occurrence without a record. It never goes back but by an edit of the rule.
 * An occurrence that fell while the schedule was paused is skipped (*paused*).
-* Catch-up: an occurrence older than ``window`` is skipped (*outside_window*). Of those within it, ``all`` takes every
-  one, ``latest`` the last one (the others are coalesced into it), ``at_most(n)`` the last *n* (the earlier ones are
-  skipped as *missed*), ``none`` those not older than ``PROMPT`` (the others are skipped as *missed*).
+* Catch-up: an occurrence older than ``window`` (or than ``PROMPT``, if that is more: none is ever seen at its very
+  instant) is skipped (*outside_window*). Of those within it, ``all`` takes every one, ``latest`` the last one (the
+  others are coalesced into it), ``at_most(n)`` the last *n* (the earlier ones are skipped as *missed*), ``none``
+  those not older than ``PROMPT`` (the others are skipped as *missed*). A long backlog is met in batches: there
+  ``latest`` coalesces a batch into the first occurrence of the next one, and so on to the last.
 * Overlap, when an occurrence is due and a task of the schedule has not ended:
   ``allow_all`` creates it anyway; ``skip`` skips it; ``buffer_one`` lets one wait and skips the rest;
   ``buffer_all`` lets every one wait its turn; ``cancel_other`` cancels what runs and creates it;
   ``serial`` (Mergent's) lets every one wait its turn, and when a task ended as *failed*, those that wait are
   coalesced into the latest of them, which goes on: a failure never blocks for ever and never makes a crowd.
 * At most ``MAX_WAITING`` occurrences wait; further ones are skipped (*buffer_full*).
+* An edit of the overlap policy leaves those that wait; they go on under the new policy (``allow_all`` and
+  ``cancel_other``, which let nothing wait, meet them at the next plan, in their order).
 * A task's id is computed from (schedule, occurrence): firing the same occurrence twice makes the same task.
 """
 

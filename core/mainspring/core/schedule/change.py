@@ -114,7 +114,7 @@ def _settled(view: ScheduleView, at: datetime) -> Draft:
     draft = Draft(view.schedule, view.live, at)
     for _ in range(MAX_ROUNDS):
         draft.advance()
-        if not draft.behind():
+        if not draft.behind(at):
             return draft
     raise Conflict(str(view.schedule), "too far behind to be changed", "start a worker to catch up, then try again")
 

@@ -20,6 +20,7 @@ from mainspring.core.schedule.values import (
     Buffered,
     Coalesced,
     Created,
+    Overlap,
     Schedule,
     ScheduleEvent,
     Skipped,
@@ -36,6 +37,9 @@ BATCH: Final = 1_000
 
 SWEEP: Final = 20_000
 """How many occurrences outside the catch-up window one plan counts off at most."""
+
+PARALLEL: Final = frozenset[Overlap]({"allow_all", "cancel_other"})
+"""The overlap policies under which nothing waits."""
 
 _TICK: Final = timedelta(microseconds=1)
 
@@ -112,9 +116,9 @@ class Draft:
     at: datetime
     next_at: datetime | None = field(init=False)
     waiting: list[Waiting] = field(init=False)
-    tasks: list[Task] = field(init=False, factory=list)
-    cancels: list[TaskId] = field(init=False, factory=list)
-    slots: list[Slot] = field(init=False, factory=list)
+    tasks: list[Task] = field(init=False, factory=list[Task])
+    cancels: list[TaskId] = field(init=False, factory=list[TaskId])
+    slots: list[Slot] = field(init=False, factory=list[Slot])
 
     def __attrs_post_init__(self) -> None:
         self.next_at = self.schedule.next_at
@@ -123,58 +127,71 @@ class Draft:
     def advance(self) -> None:
         """Let one that waits go on if it can, then meet the occurrences that have come due (a bounded number)."""
         self.take_waiting()
-        found = self._due()
         if self.schedule.paused is not None:
-            self.skip_row(found, "paused")
+            self.skip_row(self._pass(self.at, SWEEP), "paused")
             return
-        for occurrence in self._caught_up(found):
+        stale = self.at - max(self.schedule.catch_up.window, PROMPT) - _TICK
+        self.skip_row(self._pass(stale, SWEEP), "outside_window")
+        if self.behind(stale):
+            return
+        for occurrence in self._caught_up(self._pass(self.at, BATCH)):
             self.meet(Waiting(occurrence=occurrence))
 
-    def behind(self) -> bool:
-        """Whether occurrences up to ``at`` are left that no record speaks of."""
-        return self.next_at is not None and self.next_at <= self.at
+    def behind(self, until: datetime) -> bool:
+        """Whether occurrences up to ``until`` are left that no record speaks of."""
+        return self.next_at is not None and self.next_at <= until
 
-    def _due(self) -> tuple[datetime, ...]:
-        """The occurrences up to ``at`` that no record speaks of, oldest first; moves ``next_at`` behind them."""
-        if self.next_at is None or self.next_at > self.at:
+    def _pass(self, until: datetime, limit: int) -> tuple[datetime, ...]:
+        """Move ``next_at`` behind the occurrences up to ``until`` (at most ``limit``); return them, oldest first.
+
+        There may be none although ``next_at`` has come: new zone data can take away what the old data promised.
+        """
+        if self.next_at is None or self.next_at > until:
             return ()
         rule = self.schedule.recurrence
-        edge = self.at - self.schedule.catch_up.window
-        stale = self.schedule.paused is not None or self.next_at < edge
-        found = between(rule, self.next_at - _TICK, self.at, limit=SWEEP if stale else BATCH)
-        self.next_at = next_after(rule, found[-1])
+        found = between(rule, self.next_at - _TICK, until, limit=limit)
+        self.next_at = next_after(rule, found[-1] if found else until)
         return found
 
-    def _caught_up(self, found: tuple[datetime, ...]) -> tuple[datetime, ...]:
-        """Apply the catch-up policy: record what is not taken, return what is."""
-        edge = self.at - self.schedule.catch_up.window
-        old = sum(1 for occurrence in found if occurrence < edge)
-        self.skip_row(found[:old], "outside_window")
-        fresh = found[old:]
+    def _caught_up(self, fresh: tuple[datetime, ...]) -> tuple[datetime, ...]:
+        """Apply the catch-up mode to a batch, behind which more may have come due: return what is to be met."""
         match self.schedule.catch_up.mode:
             case "all":
                 return fresh
             case "latest":
-                for occurrence in fresh[:-1]:
-                    self.record(Waiting(occurrence=occurrence), Coalesced(into=fresh[-1]))
-                return fresh[-1:]
+                more = self._behind_batch(fresh, 1)
+                row = fresh + more
+                for passed in row[:-1]:
+                    self.record(Waiting(occurrence=passed), Coalesced(into=row[-1]))
+                return () if more else fresh[-1:]
             case "none":
                 late = sum(1 for occurrence in fresh if occurrence < self.at - PROMPT)
             case AtMost(count=count):
-                late = max(0, len(fresh) - count)
+                late = max(0, len(fresh) + len(self._behind_batch(fresh, count)) - count)
         self.skip_row(fresh[:late], "missed")
         return fresh[late:]
+
+    def _behind_batch(self, fresh: tuple[datetime, ...], limit: int) -> tuple[datetime, ...]:
+        """The first occurrences up to ``at`` that did not fit into the batch ``fresh``."""
+        return between(self.schedule.recurrence, fresh[-1], self.at, limit=limit) if fresh else ()
 
     def busy(self) -> bool:
         """Whether a task of the schedule has not ended, those of this plan included."""
         return bool(self.live or self.tasks)
 
     def take_waiting(self) -> None:
-        """Let the occurrence whose turn it is go on, once nothing runs."""
-        if self.busy() or not self.waiting or self.schedule.paused is not None:
+        """Let the occurrence whose turn it is go on, once nothing runs (or the policy does not mind)."""
+        if not self.waiting or self.schedule.paused is not None:
             return
-        if self.schedule.overlap == "serial" and self.schedule.last_failed:
-            latest = self.waiting.pop()
+        if self.schedule.overlap in PARALLEL:  # they waited under another policy, before an edit
+            waited, self.waiting = self.waiting, []
+            for due in waited:
+                self.meet(due)
+        elif self.busy():
+            return
+        elif self.schedule.overlap == "serial" and self.schedule.last_failed:
+            latest = max(self.waiting, key=lambda due: due.occurrence)
+            self.waiting.remove(latest)
             for passed in self.waiting:
                 self.record(passed, Coalesced(into=latest.occurrence))
             self.waiting.clear()
@@ -256,7 +273,8 @@ class Draft:
         """Close the plan: ``after`` (the schedule, perhaps changed by hand) as it is afterwards, one version on."""
         before = self.schedule
         fired = [task.origin.occurrence for task in self.tasks if isinstance(task.origin, Fired)]
-        ready = bool(self.waiting) and not self.busy() and after.paused is None
+        free = after.overlap in PARALLEL or not self.busy()
+        ready = bool(self.waiting) and free and after.paused is None
         after = changed(
             after,
             next_at=self.next_at,

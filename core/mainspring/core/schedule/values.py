@@ -12,58 +12,53 @@ from mainspring.core.ids import ScheduleId, TaskId
 from mainspring.core.instants import format_duration
 from mainspring.core.recurrence import Recurrence
 from mainspring.core.retry import MERGENT_SCHEDULE, RetryPolicy
-from mainspring.core.task import DEFAULT_PROJECT, DEFAULT_QUEUE, DEFAULT_TIMEOUT, MAX_TIMEOUT, Call, check_name
+from mainspring.core.task import (
+    DEFAULT_PROJECT,
+    DEFAULT_QUEUE,
+    DEFAULT_TIMEOUT,
+    Call,
+    validate_name,
+    validate_optional_name,
+    validate_priority,
+    validate_timeout,
+)
 
 MAX_WAITING: Final = 1_000
 MAX_DESCRIPTION: Final = 500
 MAX_NOTE: Final = 500
 PROMPT: Final = timedelta(seconds=60)
-"""How late an occurrence may be seen and still count as on time for catch-up ``none``."""
+"""How late an occurrence may be seen and still count as on time, whatever the catch-up policy."""
 
 Overlap = Literal["skip", "buffer_one", "buffer_all", "cancel_other", "allow_all", "serial"]
 SkipReason = Literal["overlap", "paused", "outside_window", "missed", "buffer_full"]
+
+
+def _check_count(instance: object, attribute: Attribute[int], value: int) -> None:
+    if not 1 <= value <= MAX_WAITING:
+        raise InvalidInput("catch_up.at_most", f"{value} is out of range", f"use 1 to {MAX_WAITING}")
 
 
 @frozen
 class AtMost:
     """The catch-up mode that takes the last ``count`` missed occurrences."""
 
-    count: int = field()
-
-    @count.validator
-    def _check(self, attribute: Attribute[int], value: int) -> None:
-        if not 1 <= value <= MAX_WAITING:
-            raise InvalidInput("catch_up.at_most", f"{value} is out of range", f"use 1 to {MAX_WAITING}")
+    count: int = field(validator=_check_count)
 
 
 CatchUpMode: TypeAlias = Literal["none", "latest", "all"] | AtMost
+
+
+def _check_window(instance: object, attribute: Attribute[timedelta], value: timedelta) -> None:
+    if not timedelta(0) <= value <= timedelta(days=366):
+        raise InvalidInput("catch_up.window", f"{format_duration(value)} is out of range", "use 0s to 366d")
 
 
 @frozen(kw_only=True)
 class CatchUp:
     """What to do about occurrences that were missed, e.g. while no worker ran."""
 
-    window: timedelta = field(default=timedelta(hours=1))
+    window: timedelta = field(default=timedelta(hours=1), validator=_check_window)
     mode: CatchUpMode = "all"
-
-    @window.validator
-    def _check(self, attribute: Attribute[timedelta], value: timedelta) -> None:
-        if not timedelta(0) <= value <= timedelta(days=366):
-            raise InvalidInput("catch_up.window", f"{format_duration(value)} is out of range", "use 0s to 366d")
-
-
-def _check_name(instance: object, attribute: Attribute[str], value: str) -> None:
-    check_name(attribute.name, value)
-
-
-def _check_optional_name(instance: object, attribute: Attribute[str | None], value: str | None) -> None:
-    if value is not None:
-        check_name(attribute.name, value)
-
-
-def _check_timeout(instance: object, attribute: Attribute[timedelta], value: timedelta) -> None:
-    if not timedelta(milliseconds=1) <= value <= MAX_TIMEOUT:
-        raise InvalidInput("timeout", f"{format_duration(value)} is out of range", "use 1ms to 24h")
 
 
 def _check_description(instance: object, attribute: Attribute[str | None], value: str | None) -> None:
@@ -76,10 +71,10 @@ class TaskTemplate:
     """What each task of the schedule will be."""
 
     call: Call
-    queue: str = field(default=DEFAULT_QUEUE, validator=_check_name)
-    priority: int = 0
+    queue: str = field(default=DEFAULT_QUEUE, validator=validate_name)
+    priority: int = field(default=0, validator=validate_priority)
     retry: RetryPolicy = MERGENT_SCHEDULE
-    timeout: timedelta = field(default=DEFAULT_TIMEOUT, validator=_check_timeout)
+    timeout: timedelta = field(default=DEFAULT_TIMEOUT, validator=validate_timeout)
 
 
 @frozen(kw_only=True)
@@ -104,7 +99,7 @@ class Schedule:
 
     ``next_at`` is the first occurrence without a slot record (None: the rule has ended); ``wake_at`` is when
     the schedule has to be planned again (None: never by itself). ``fired`` counts the tasks it made.
-    ``last_failed`` says whether the last of its tasks to end ended as *failed*.
+    ``last_failed`` says whether the task that the waiting ones waited for ended as *failed*.
     """
 
     id: ScheduleId
@@ -114,8 +109,8 @@ class Schedule:
     next_at: datetime | None
     wake_at: datetime | None
     version: int = 1
-    project: str = field(default=DEFAULT_PROJECT, validator=_check_name)
-    name: str | None = field(default=None, validator=_check_optional_name)
+    project: str = field(default=DEFAULT_PROJECT, validator=validate_name)
+    name: str | None = field(default=None, validator=validate_optional_name)
     description: str | None = field(default=None, validator=_check_description)
     overlap: Overlap = "serial"
     catch_up: CatchUp = CatchUp()
