@@ -1,0 +1,211 @@
+"""``Mainspring``: open a storage, register functions, create tasks and schedules, run a worker."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final, TypeAlias, TypeVar, Unpack
+
+from mainspring.adapters.chance import SystemEntropy
+from mainspring.adapters.engine import EngineSettings, Worker
+from mainspring.adapters.executors.registry import FunctionRegistry
+from mainspring.adapters.operations import Operations, ScheduleRequest, SyncOperations, TaskRequest, call_of
+from mainspring.app.options import ScheduleOptions, TaskOptions
+from mainspring.app.thread import WorkerThread
+from mainspring.app.wiring import DEFAULT_STORE, Store, make_executor, open_store, worker_name
+from mainspring.core.errors import InvalidInput
+from mainspring.core.ports import Executor
+from mainspring.core.schedule import Schedule
+from mainspring.core.task import Call, FunctionCall, Task
+
+F = TypeVar("F", bound=Callable[..., object])
+Target: TypeAlias = Call | str | Callable[..., object]
+"""What to call: a URL, the name of a registered function, such a function itself, or a ``Call``."""
+
+
+class _Register:
+    """The functions of an app: registered by decorator, found again by name or by themselves."""
+
+    def __init__(self) -> None:
+        self.functions: Final = FunctionRegistry()
+        self._names: Final[dict[Callable[..., object], str]] = {}
+
+    def add(self, name: str, function: Callable[..., object]) -> None:
+        """Register ``function`` as ``name``."""
+        self.functions.register(name, function)
+        self._names[function] = name
+
+    def target(self, target: Target) -> Call | str:
+        """Turn a registered function into its name."""
+        if isinstance(target, str) or not callable(target):
+            return target
+        if target not in self._names:
+            what = f"{getattr(target, '__qualname__', target)!s} is not registered"
+            raise InvalidInput("call", what, "decorate it with @app.task(name)")
+        return self._names[target]
+
+    def check(self, call: Call) -> None:
+        """Refuse a call of a function that is not registered, or whose arguments do not fit."""
+        if isinstance(call, FunctionCall):
+            self.functions.check(call)
+
+    def task_request(self, target: Target, options: TaskOptions) -> TaskRequest:
+        """Make a request of what ``enqueue`` was given."""
+        return TaskRequest(
+            call=_call(self.target(target), options),
+            delay=options.get("delay"),
+            at=options.get("at"),
+            start_by=options.get("start_by"),
+            name=options.get("name"),
+            queue=options.get("queue", "default"),
+            priority=options.get("priority", 0),
+            retry=options.get("retry"),
+            timeout=options.get("timeout"),
+        )
+
+    def schedule_request(self, target: Target, options: ScheduleOptions) -> ScheduleRequest:
+        """Make a request of what ``schedule`` was given."""
+        return ScheduleRequest(
+            call=_call(self.target(target), options),
+            cron=options.get("cron"),
+            rrule=options.get("rrule"),
+            every=options.get("every"),
+            timezone=options.get("timezone", "UTC"),
+            dtstart=options.get("dtstart"),
+            name=options.get("name"),
+            description=options.get("description"),
+            queue=options.get("queue", "default"),
+            priority=options.get("priority", 0),
+            retry=options.get("retry"),
+            timeout=options.get("timeout"),
+            overlap=options.get("overlap", "serial"),
+            catch_up=options.get("catch_up"),
+        )
+
+
+def _call(target: Call | str, options: TaskOptions | ScheduleOptions) -> Call:
+    return call_of(target, options.get("arguments"), body=options.get("body"), headers=options.get("headers"))
+
+
+class SyncMainspring(SyncOperations):
+    """The operations without an event loop, for Flask, Django or a script: ``app.sync``."""
+
+    def __init__(self, store: Store, register: _Register) -> None:
+        super().__init__(store.sync, SystemEntropy(), register.check)
+        self._register = register
+
+    def enqueue(self, target: Target, **options: Unpack[TaskOptions]) -> Task:
+        """Create a task that calls ``target``: now, after ``delay``, or ``at`` an instant."""
+        return self.create_task(self._register.task_request(target, options))
+
+    def schedule(self, target: Target, **options: Unpack[ScheduleOptions]) -> Schedule:
+        """Create a schedule that calls ``target`` by ``cron``, by ``rrule``, or ``every`` so often."""
+        return self.create_schedule(self._register.schedule_request(target, options))
+
+
+class Mainspring(Operations):
+    """A scheduler on one storage.
+
+    ``store`` is a storage URL: ``sqlite:///FILE`` (relative), ``sqlite:////FILE`` (absolute) or ``memory:``.
+    The methods are asynchronous; ``sync`` has the same ones without an event loop.
+    """
+
+    def __init__(self, store: str = DEFAULT_STORE) -> None:
+        self._store = open_store(store)
+        self._register = _Register()
+        super().__init__(self._store.awaited, SystemEntropy(), self._register.check)
+        self.sync: Final = SyncMainspring(self._store, self._register)
+
+    def task(self, name: str) -> Callable[[F], F]:
+        """Register a function (``def`` or ``async def``) as ``name``; the function itself stays as it is."""
+
+        def register(function: F) -> F:
+            self._register.add(name, function)
+            return function
+
+        return register
+
+    async def enqueue(self, target: Target, **options: Unpack[TaskOptions]) -> Task:
+        """Create a task that calls ``target``: now, after ``delay``, or ``at`` an instant."""
+        return await self.create_task(self._register.task_request(target, options))
+
+    async def schedule(self, target: Target, **options: Unpack[ScheduleOptions]) -> Schedule:
+        """Create a schedule that calls ``target`` by ``cron``, by ``rrule``, or ``every`` so often."""
+        return await self.create_schedule(self._register.schedule_request(target, options))
+
+    async def run(self, settings: EngineSettings | None = None, *, signals: bool = True) -> None:
+        """Run a worker until it is told to stop: by SIGTERM or SIGINT (only in the main thread), or by cancelling.
+
+        It then takes nothing new, lets runs finish within the grace time, and gives the others back.
+        """
+        async with make_executor(self._register.functions) as executor:
+            worker = self._worker(executor, settings)
+            with _stop_on_signals(worker, wanted=signals):
+                await _run_to_the_end(worker)
+
+    async def run_until_idle(self, settings: EngineSettings | None = None) -> None:
+        """Run a worker until nothing is due and nothing runs; for tests and batch jobs."""
+        async with make_executor(self._register.functions) as executor:
+            await self._worker(executor, settings).run_until_idle()
+
+    @contextmanager
+    def worker(self, settings: EngineSettings | None = None) -> Iterator[None]:
+        """Run a worker in a thread of its own for as long as the ``with`` block lasts."""
+        with WorkerThread(lambda executor: self._worker(executor, settings), self._register.functions):
+            yield
+
+    def _worker(self, executor: Executor, settings: EngineSettings | None) -> Worker:
+        return Worker(
+            storage=self._store.awaited,
+            executor=executor,
+            wakeups=self._store.wakeups,
+            entropy=SystemEntropy(),
+            settings=settings or EngineSettings(),
+            name=worker_name(),
+        )
+
+    def close(self) -> None:
+        """Close the storage; repeating it does nothing."""
+        self._store.close()
+
+    def __enter__(self) -> Mainspring:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    async def __aenter__(self) -> Mainspring:
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        self.close()
+
+
+async def _run_to_the_end(worker: Worker) -> None:
+    """Run ``worker``; being cancelled means a graceful stop, and the cancellation goes on when it is done."""
+    running = asyncio.ensure_future(worker.run())
+    try:
+        await asyncio.shield(running)
+    except asyncio.CancelledError:
+        worker.stop()
+        await running
+        raise
+
+
+@contextmanager
+def _stop_on_signals(worker: Worker, *, wanted: bool) -> Iterator[None]:
+    loop = asyncio.get_running_loop()
+    signals = (signal.SIGTERM, signal.SIGINT)
+    if not wanted or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    for number in signals:
+        loop.add_signal_handler(number, worker.stop)
+    try:
+        yield
+    finally:
+        for number in signals:
+            loop.remove_signal_handler(number)

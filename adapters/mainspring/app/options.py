@@ -1,0 +1,52 @@
+"""The keyword arguments of ``enqueue`` and ``schedule``, as types that checkers and editors know."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TypedDict
+
+from mainspring.adapters.operations.intake import Duration, Instant, Json, Retry
+from mainspring.core.schedule import CatchUp, Overlap
+
+
+class CallOptions(TypedDict, total=False):
+    """What the call carries: ``arguments`` for a function; ``body`` and ``headers`` for a URL."""
+
+    arguments: Mapping[str, Json] | None
+    body: str | None
+    headers: Mapping[str, str] | None
+
+
+class TaskOptions(CallOptions, total=False):
+    """When and how a task is run.
+
+    ``delay`` (``"5m"``, a ``timedelta``) after now, or ``at`` an instant; ``start_by``: not started by then, it
+    expires; ``retry``: a policy or the name of one; ``timeout``: how long a run may take.
+    """
+
+    delay: Duration | None
+    at: Instant | None
+    start_by: Instant | None
+    name: str | None
+    queue: str
+    priority: int
+    retry: Retry | None
+    timeout: Duration | None
+
+
+class ScheduleOptions(CallOptions, total=False):
+    """When a schedule fires (exactly one of ``cron``, ``rrule``, ``every``) and how its tasks are run."""
+
+    cron: str | None
+    rrule: str | None
+    every: Duration | None
+    timezone: str
+    dtstart: Instant | None
+    name: str | None
+    description: str | None
+    queue: str
+    priority: int
+    retry: Retry | None
+    timeout: Duration | None
+    overlap: Overlap
+    catch_up: CatchUp | None

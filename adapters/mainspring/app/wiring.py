@@ -1,0 +1,65 @@
+"""The one place that picks concrete adapters: a storage by its URL, an executor by what is installed."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from importlib.util import find_spec
+from pathlib import Path
+
+from attrs import frozen
+
+from mainspring.adapters.executors.callable import CallableExecutor, FunctionRegistry
+from mainspring.adapters.executors.dispatch import Executors
+from mainspring.core.errors import InvalidInput
+from mainspring.core.ports import AsyncStorage, Storage, Wakeups
+
+DEFAULT_STORE = "sqlite:///mainspring.db"
+_CURE = "use sqlite:///FILE, sqlite:////ABSOLUTE/FILE or memory:"
+
+
+@frozen
+class Store:
+    """An open storage in both colours, with its wake-ups."""
+
+    sync: Storage
+    awaited: AsyncStorage
+    wakeups: Wakeups
+    release: Callable[[], None]
+
+    def close(self) -> None:
+        """Release files, threads and connections; repeating it does nothing."""
+        self.release()
+
+
+def open_store(url: str) -> Store:
+    """Open the storage that ``url`` names; ``InvalidInput`` for a URL of no known kind."""
+    if url in ("memory:", "memory://"):
+        return _memory()
+    if url.startswith("sqlite:///") and len(url) > len("sqlite:///"):
+        return _sqlite(Path(url.removeprefix("sqlite:///")))
+    if url.startswith(("postgresql://", "postgres://")):
+        raise InvalidInput("store", "Postgres is not among the storages of this version", _CURE)
+    raise InvalidInput("store", f"{url!r} is no storage URL", _CURE)
+
+
+@asynccontextmanager
+async def make_executor(functions: FunctionRegistry) -> AsyncIterator[Executors]:
+    """Make an executor for functions and, where the extra ``http`` is installed, for URLs; close it at the end."""
+    http = None
+    if find_spec("aiohttp") is not None:
+        from mainspring.adapters.executors.http import HttpExecutor
+
+        http = HttpExecutor()
+    executors = Executors(http=http, functions=CallableExecutor(functions))
+    try:
+        yield executors
+    finally:
+        await executors.close()
+
+
+def worker_name() -> str:
+    """Name a worker so that a person finds it: host and process, with a random tail."""
+    return f"{socket.gethostname()}:{os.getpid()}:{os.urandom(3).hex()}"
