@@ -37,7 +37,9 @@ T_co = TypeVar("T_co", covariant=True)
 
 MAX_PAGE: Final = 1_000
 MAX_LIVE: Final = 1_000
-"""How many live tasks of a schedule a ``ScheduleView`` names at most."""
+"""How many live tasks of a schedule a ``ScheduleView`` names at most: the first by id."""
+SUPERSEDED: Final = "superseded by a later occurrence of its schedule"
+"""The reason of the ``Cancel`` by which a storage carries out a plan's ``cancels``."""
 
 TaskStep: TypeAlias = Callable[[Task, datetime], Decision]
 """A pure function of a task and the storage's instant."""
