@@ -1,0 +1,18 @@
+"""Settings of the whole suite: how hard hypothesis looks, chosen by ``HYPOTHESIS_PROFILE`` (dev, ci or long)."""
+
+from __future__ import annotations
+
+import os
+
+from hypothesis import HealthCheck, settings
+
+for name, max_examples in {"dev": 50, "ci": 200, "long": 5_000}.items():
+    settings.register_profile(
+        name,
+        max_examples=max_examples,
+        deadline=None,  # a busy machine is no failure
+        print_blob=True,
+        derandomize=False,
+        suppress_health_check=[HealthCheck.too_slow],
+    )
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))

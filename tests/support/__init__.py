@@ -1,0 +1,1 @@
+"""What several tests build on: builders of values, strategies, and plain reference models."""
