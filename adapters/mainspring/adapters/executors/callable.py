@@ -27,7 +27,7 @@ from typing import Final, TypeAlias, cast
 from mainspring.adapters.executors import excerpts
 from mainspring.adapters.executors.context import Context, SnoozeRequested
 from mainspring.adapters.executors.registry import Function, FunctionRegistry, Registered
-from mainspring.adapters.executors.threads import Job, PoolExhausted, ThreadPool
+from mainspring.adapters.executors.threads import PoolExhausted, ThreadPool, begin
 from mainspring.core.errors import InvalidInput
 from mainspring.core.ports import Broken, Done, Outcome, Run, Snoozed
 from mainspring.core.retry import Failure
@@ -112,20 +112,9 @@ class CallableExecutor:
         return inner.result()
 
     async def _in_thread(self, entry: Registered, work: Callable[[], object]) -> Outcome:
-        loop = asyncio.get_running_loop()
-        ended: asyncio.Future[_Ended] = loop.create_future()
         context = contextvars.copy_context()
-
-        def in_thread() -> None:
-            answer = context.run(_called, entry.name, work)
-            try:
-                loop.call_soon_threadsafe(_settle, ended, answer)
-            except RuntimeError:  # the loop is closed: nobody waits any more
-                _drop(answer)
-
-        job = Job(entry.name, in_thread)
         try:
-            self._pool.submit(job)
+            job, ended = begin(self._pool, entry.name, lambda: context.run(_called, entry.name, work))
         except PoolExhausted as error:
             return _broken("threads_exhausted", f"no thread is free to run {entry.name}: {error}")
         try:
@@ -180,16 +169,3 @@ def _raised(name: str, error: BaseException) -> Broken:
 
 def _broken(kind: str, message: str) -> Broken:
     return Broken(failure=Failure(kind=kind, message=excerpts.message(message)))
-
-
-def _settle(ended: asyncio.Future[_Ended], answer: _Ended) -> None:
-    if ended.done():  # cancelled: the answer is not wanted
-        _drop(answer)
-    else:
-        ended.set_result(answer)
-
-
-def _drop(answer: _Ended) -> None:
-    """Close a coroutine that nobody will await, so that it does not complain."""
-    if isinstance(answer, Coroutine):
-        answer.close()

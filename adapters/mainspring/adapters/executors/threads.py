@@ -11,11 +11,16 @@ alive for ever. Here:
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import threading
 from collections import Counter, deque
-from collections.abc import Callable
-from typing import Final, Literal
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from functools import partial
+from typing import Final, Literal, TypeVar
+
+T = TypeVar("T")
 
 _numbers: Final = itertools.count(1)
 
@@ -136,3 +141,33 @@ class ThreadPool:
                 return False
             self._threads += 1
             return True
+
+
+def begin(pool: ThreadPool, label: str, work: Callable[[], T]) -> tuple[Job, asyncio.Future[T]]:
+    """Submit ``work`` from the running loop; the future brings what it returns or raises. ``PoolExhausted`` as said."""
+    loop = asyncio.get_running_loop()
+    ended: asyncio.Future[T] = loop.create_future()
+
+    def in_thread() -> None:
+        try:
+            settle = partial(_succeed, ended, work())
+        except Exception as error:
+            settle = partial(_fail, ended, error)
+        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            loop.call_soon_threadsafe(settle)
+
+    job = Job(label, in_thread)
+    pool.submit(job)
+    return job, ended
+
+
+def _succeed(ended: asyncio.Future[T], answer: T) -> None:
+    if not ended.done():
+        ended.set_result(answer)
+    elif isinstance(answer, Coroutine):  # nobody will await it: it must not complain of that
+        answer.close()
+
+
+def _fail(ended: asyncio.Future[T], error: Exception) -> None:
+    if not ended.done():
+        ended.set_exception(error)
