@@ -1,0 +1,303 @@
+"""Rules of whole days: DAILY, WEEKLY, MONTHLY, YEARLY, in civil time.
+
+Rules:
+
+* A part that the rule lacks and its set needs comes from DTSTART (RFC 5545 section 3.3.10): the times of day; the
+  weekday of a WEEKLY rule or of BYWEEKNO; the day of a MONTHLY rule; the month and day of a YEARLY one.
+* Periods count from the one that holds DTSTART. A week starts on WKST; the weeks that BYWEEKNO names belong to the
+  year that numbers them, though their days may lie in the year beside it.
+* BYSETPOS picks from the moments of one whole period, also those before DTSTART.
+* SKIP (RFC 7529) moves a day of the month or year that does not exist before BYDAY limits and BYSETPOS picks. A moved
+  day that meets another is one day.
+
+The moments of a calendar year follow from the shape of the year and from where it lies in the grid of INTERVAL, so
+plans are made once per shape and phase. A look-up divides, asks the plan, and goes on to the next year only when the
+plan is exhausted; after one whole cycle of shapes and phases without a moment there will never be one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from math import gcd
+from typing import Final
+
+from attrs import evolve
+
+from mainspring.core.recurrence.rrule_masks import (
+    CYCLE_DAYS,
+    CYCLE_YEARS,
+    FIRST_YEAR,
+    LAST_YEAR,
+    MONTH_STARTS,
+    Easter,
+    Masks,
+    is_leap,
+    weekday_of,
+    weekno_days,
+    year_of,
+    year_start,
+)
+from mainspring.core.recurrence.rrule_parts import DAY_SECONDS, Rule
+from mainspring.core.recurrence.rrule_plans import Listing, Plan, Product, bits, day_times, pick
+
+_PATIENCE: Final = 8  # years without a moment before it is asked whether there can be any
+_LONGEST_YEAR: Final = 366
+_MAX_PLANS: Final = 1_024  # plans kept for one rule
+_NOTHING: Final = Listing(())
+_CYCLES: Final = {"DAILY": CYCLE_DAYS, "WEEKLY": CYCLE_DAYS // 7, "MONTHLY": 12 * CYCLE_YEARS, "YEARLY": CYCLE_YEARS}
+
+
+def fill(rule: Rule, start: int) -> Rule:
+    """Fill in what the rule leaves to DTSTART (civil seconds ``start``); BYSECOND=60 goes, it never matches.
+
+    A rule whose every BYSECOND is 60 keeps it: it has no moment.
+    """
+    day, time = divmod(start, DAY_SECONDS)
+    seconds = tuple(second for second in rule.bysecond if second < 60)
+    rule = evolve(
+        rule,
+        byhour=rule.byhour or (time // 3600,),
+        byminute=rule.byminute or (time // 60 % 60,),
+        bysecond=seconds or rule.bysecond or (time % 60,),
+    )
+    if rule.byday or rule.bymonthday or rule.byyearday or rule.byeaster or rule.freq == "DAILY":
+        return rule
+    if rule.freq == "WEEKLY" or rule.byweekno:
+        return evolve(rule, byday=((0, weekday_of(day)),))
+    year = year_of(day)
+    starts, offset = MONTH_STARTS[is_leap(year)], day - year_start(year)
+    month = next(place for place in range(12, 0, -1) if starts[place - 1] <= offset)
+    rule = evolve(rule, bymonthday=(offset - starts[month - 1] + 1,))
+    return rule if rule.freq == "MONTHLY" or rule.bymonth else evolve(rule, bymonth=(month,))
+
+
+class DayRule:
+    """The civil moments of a DAILY, WEEKLY, MONTHLY or YEARLY rule, in seconds (day ``n`` is ordinal ``n``)."""
+
+    __slots__ = (
+        "_barren_from", "_coarse", "_cycle", "_day", "_easter", "_limits", "_masks", "_months", "_plans", "_simple",
+        "_times", "cost", "rule", "start",
+    )  # fmt: skip
+
+    def __init__(self, rule: Rule, start: int, easter: Easter) -> None:
+        self.start = start
+        self.cost = 1  # of counting in one year, for a budget
+        self._easter = easter
+        self.rule = rule = fill(rule, start)
+        self._day = start // DAY_SECONDS
+        year = year_of(self._day)
+        self._months = year * 12 + sum(
+            self._day - year_start(year) >= first for first in MONTH_STARTS[is_leap(year)][1:12]
+        )
+        seconds = () if rule.bysecond == (60,) else rule.bysecond
+        self._times: Sequence[int] = day_times(rule.byhour, rule.byminute, seconds)
+        if rule.freq == "DAILY" and rule.bysetpos:  # each day has the same times: pick from them once for all
+            self._times = tuple(pick(rule.bysetpos, (0,), self._times))
+            self.rule = rule = evolve(rule, bysetpos=())
+        self._masks = Masks(rule, easter)
+        moves = rule.skip != "OMIT" and rule.freq in ("MONTHLY", "YEARLY") and not rule.byweekno
+        self._simple = not (rule.bysetpos or moves or (rule.byweekno and rule.interval > 1))
+        self._limits = Masks(_limits(rule, moves), easter)
+        self._coarse = gcd(rule.interval, _CYCLES[rule.freq])
+        self._cycle = LAST_YEAR if rule.byeaster else CYCLE_YEARS * (rule.interval // self._coarse) + 1
+        self._plans: dict[tuple[object, ...], Plan] = {}
+        self._barren_from = LAST_YEAR + 1 if self._times else FIRST_YEAR
+
+    def key(self, year: int) -> tuple[object, ...]:
+        """Give what the plan of a year depends on."""
+        shape = self._masks.shape(year)
+        return (shape, self._phase(year), year) if self.rule.byeaster else (shape, self._phase(year))
+
+    def _phase(self, year: int) -> int:
+        interval, freq = self.rule.interval, self.rule.freq
+        if interval == 1:
+            return 0
+        if freq == "DAILY":
+            return (self._day - year_start(year)) % interval
+        if freq == "WEEKLY":
+            return (self._week_start(self._day) - year_start(year)) % (7 * interval)
+        if freq == "MONTHLY":
+            return (self._months - year * 12) % interval
+        return (year_of(self._day) - year) % interval
+
+    def plan(self, year: int) -> Plan:
+        """Give the moments of a calendar year, not yet cut at DTSTART."""
+        key = self.key(year)
+        plan = self._plans.get(key)
+        if plan is None:
+            if len(self._plans) >= _MAX_PLANS:
+                self._plans.clear()
+            plan = self._plans[key] = self._make(year)
+        return plan
+
+    def _make(self, year: int) -> Plan:
+        if self._simple:
+            mask = self._masks.of(year)
+            mask = mask and mask & self._grid(year)
+            return Product(bits(mask), self._times) if mask else _NOTHING
+        start = year_start(year)
+        found: set[int] = set()
+        for days in self._periods(year):
+            offsets = [day - start for day in days]
+            found.update(pick(self.rule.bysetpos, offsets, self._times) if self.rule.bysetpos else offsets)
+        length = 365 + is_leap(year)
+        if not self.rule.bysetpos:
+            return Product(tuple(sorted(day for day in found if 0 <= day < length)), self._times)
+        return Listing(tuple(sorted(moment for moment in found if 0 <= moment < length * DAY_SECONDS)))
+
+    def _grid(self, year: int) -> int:
+        """The days of the year that lie in a period that INTERVAL takes."""
+        freq, interval, length = self.rule.freq, self.rule.interval, 365 + is_leap(year)
+        phase = self._phase(year)
+        if interval == 1:
+            return (1 << length) - 1
+        if freq == "YEARLY":
+            return 0 if phase else (1 << length) - 1
+        if freq == "DAILY":
+            return sum(1 << day for day in range(phase, length, interval))
+        if freq == "WEEKLY":
+            weeks = range(phase - 7 * interval, length, 7 * interval)
+            return sum(127 << first if first >= 0 else 127 >> -first for first in weeks if first > -7)
+        starts = MONTH_STARTS[is_leap(year)]
+        # month numbers are year * 12 + month - 1: the first taken one of the year is `phase` months in
+        return sum((1 << starts[month + 1]) - (1 << starts[month]) for month in range(phase, 12, interval))
+
+    def _periods(self, year: int) -> Iterator[list[int]]:
+        """Give the days (ordinals) of each period that may have a moment in the year, moved by SKIP, not yet picked from."""
+        interval = self.rule.interval
+        if self.rule.freq == "WEEKLY":
+            first = self._week_start(self._day)
+            start = year_start(year)
+            begin = first + (start - 6 - first + 7 * interval - 1) // (7 * interval) * (7 * interval)
+            for week in range(begin, year_start(year + 1), 7 * interval):
+                yield [day for day in range(week, week + 7) if self._names(self._masks, day)]
+        elif self.rule.freq == "MONTHLY":
+            for month in range(year * 12 - 1, year * 12 + 13):
+                if (month - self._months) % interval == 0:
+                    yield self._month_days(month)
+        else:
+            for owner in (year - 1, year, year + 1):
+                if self._phase(owner) == 0:
+                    yield self._year_days(owner)
+
+    def _month_days(self, month: int) -> list[int]:
+        year, place = divmod(month, 12)
+        if self.rule.bymonth and place + 1 not in self.rule.bymonth:
+            return []
+        starts = MONTH_STARTS[is_leap(year)]
+        first, length = year_start(year) + starts[place], starts[place + 1] - starts[place]
+        if not self.rule.bymonthday:
+            return [day for day in range(first, first + length) if self._names(self._masks, day)]
+        days = {
+            first + _place(day, length, self.rule.skip)
+            for day in self.rule.bymonthday
+            if _exists(day, length, self.rule.skip)
+        }
+        return [day for day in sorted(days) if self._names(self._limits, day)]
+
+    def _year_days(self, year: int) -> list[int]:
+        rule, skip = self.rule, self.rule.skip
+        start, length = year_start(year), 365 + is_leap(year)
+        if rule.byweekno:
+            days = set(weekno_days(rule, year))
+        elif rule.byyearday:
+            days = {start + _place(day, length, skip) for day in rule.byyearday if _exists(day, length, skip)}
+        elif rule.bymonthday:
+            months = [year * 12 + month - 1 for month in rule.bymonth or range(1, 13)]
+            days = {day for month in months for day in self._month_days(month)}
+        else:
+            days = set(range(start, start + length))
+        return [day for day in sorted(days) if self._names(self._limits, day)]
+
+    def _names(self, masks: Masks, day: int) -> bool:
+        year = year_of(day)
+        return bool(masks.of(year) >> day - year_start(year) & 1)
+
+    def _week_start(self, day: int) -> int:
+        return day - (weekday_of(day) - self.rule.wkst) % 7
+
+    def next_civil(self, moment: int) -> int | None:
+        """Give the first moment not before ``moment`` nor DTSTART, up to the year 9999; None if there is none."""
+        moment = max(moment, self.start)
+        year = year_of(moment // DAY_SECONDS)
+        for tries, candidate in enumerate(self._years(year)):
+            base = year_start(candidate) * DAY_SECONDS
+            plan = self.plan(candidate)
+            if plan.count:
+                found = plan.first(moment - base if candidate == year else 0)
+                if found is not None:
+                    return base + found
+            if tries == _PATIENCE and not self._has_any():
+                break
+        self._barren_from = min(self._barren_from, year + 1)
+        return None
+
+    def _years(self, year: int) -> Iterator[int]:
+        """Give the years, from ``year`` on, that may have a moment: for one whole cycle, and not past 9999."""
+        last = min(self._barren_from - 1, year + self._cycle)
+        interval = self.rule.interval
+        if self._simple and self.rule.freq == "YEARLY":
+            return iter(range(year + self._phase(year), last + 1, interval))
+        if self._simple and self.rule.freq == "DAILY" and interval > _LONGEST_YEAR:
+            first = year_start(year)
+            days = range(first + self._phase(year), year_start(last + 1), interval)
+            return (year_of(day) for day in days)
+        return iter(range(year, last + 1))
+
+    def _has_any(self) -> bool:
+        """Tell whether the rule has any moment in 400 years if INTERVAL is made as fine as its cycle with them allows.
+
+        A grid of step n meets every day that a grid of step gcd(n, cycle) meets, sooner or later; so none of these
+        means none of those.
+        """
+        if self.rule.byeaster or self._coarse == self.rule.interval:
+            return True
+        finer = DayRule(evolve(self.rule, interval=self._coarse), self.start, self._easter)
+        return finer.next_civil(self.start) is not None
+
+    def first(self, start: int, end: int, offset: int) -> int | None:
+        """Give the first moment from ``start`` to before ``end``; the offset matters to rules of elapsed time only."""
+        found = self.next_civil(start)
+        return found if found is not None and found < end else None
+
+    def span(self, start: int, end: int, offset: int) -> Iterator[int]:
+        """Give the moments from ``start`` to before ``end``."""
+        start = max(start, self.start)
+        for year in range(year_of(start // DAY_SECONDS), year_of(max(start, end) // DAY_SECONDS) + 1):
+            base = year_start(year) * DAY_SECONDS
+            for moment in self.plan(year).span(start - base, end - base):
+                yield base + moment
+
+    def count(self, start: int, end: int, offset: int) -> int:
+        """Give the number of moments from ``start`` to before ``end``."""
+        start, total = max(start, self.start), 0
+        if end <= start:
+            return 0
+        for year in range(year_of(start // DAY_SECONDS), year_of(end // DAY_SECONDS) + 1):
+            base, plan = year_start(year) * DAY_SECONDS, self.plan(year)
+            total += plan.rank(end - base) - plan.rank(start - base)
+        return total
+
+
+def _limits(rule: Rule, moves: bool) -> Rule:
+    """The parts that limit the days of a period once those are made: all but what makes (and SKIP may move) them."""
+    if not moves:
+        return evolve(rule, byweekno=())
+    inside_month = rule.freq == "MONTHLY" or bool(rule.bymonth)
+    kept = evolve(
+        rule, freq="MONTHLY" if inside_month else "YEARLY", byweekno=(), byyearday=(), bymonthday=(), bymonth=()
+    )
+    if rule.byyearday:  # the days come from BYYEARDAY: the months and their days limit
+        return evolve(kept, bymonth=rule.bymonth, bymonthday=rule.bymonthday)
+    return kept if rule.bymonthday else evolve(kept, bymonth=rule.bymonth)
+
+
+def _exists(day: int, length: int, skip: str) -> bool:
+    return abs(day) <= length or skip != "OMIT"
+
+
+def _place(day: int, length: int, skip: str) -> int:
+    """Where a day counted from 1 (or from the end) lies, from 0; one that does not exist is moved (RFC 7529 section 4.1)."""
+    if day > 0:
+        return min(day, length + (skip == "FORWARD")) - 1
+    return max(length + day, -1 if skip == "BACKWARD" else 0)

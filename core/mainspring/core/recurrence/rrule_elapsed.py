@@ -1,0 +1,279 @@
+"""Rules of elapsed time: HOURLY, MINUTELY, SECONDLY.
+
+Rules:
+
+* The clock that counts INTERVAL is real time, not the wall clock: periods of 3600, 60 or 1 seconds follow one another
+  from the local hour, minute or second of DTSTART, through gaps and folds. RFC 5545 section 3.3.5 has durations of
+  hours and finer run that way.
+* What the BY parts ask, the wall clock answers: an instant is judged by the local time that it has. So in a fold both
+  passes may match, and in a gap nothing is left out that really happens.
+* BYMINUTE and BYSECOND below the frequency expand; one that is absent stays where DTSTART has it within the period.
+  BYSETPOS picks from the expansion of one period, before days and hours limit; where a period lies in one local hour
+  (any but one cut by a shift that is no whole number of hours) this is the same as after.
+
+Between two shifts of the zone local time is real time plus a constant, the *offset*, and the rule is plain arithmetic:
+a day mask, a set of slots in the day, and a residue of the slot number that INTERVAL takes.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from attrs import frozen
+
+from mainspring.core.recurrence.rrule_masks import Easter, Masks, year_of, year_start
+from mainspring.core.recurrence.rrule_parts import DAY_SECONDS, Rule
+from mainspring.core.recurrence.rrule_plans import bits, pick
+
+UNITS: Final = {"HOURLY": 3600, "MINUTELY": 60, "SECONDLY": 1}
+
+_MAX_LISTS: Final = 64  # lists of a day's moments kept for one rule
+_MAX_HELD: Final = 20_000  # moments in all of them, before the last
+
+
+@frozen
+class _Grid:
+    """A residue of local slot numbers that INTERVAL takes, and the moments (seconds) that lie within each slot."""
+
+    residue: int
+    lead: int
+    rests: tuple[int, ...]
+
+
+class ElapsedRule:
+    """The moments of an HOURLY, MINUTELY or SECONDLY rule, in local seconds under a given offset."""
+
+    __slots__ = (
+        "_anchor", "_day_lists", "_days", "_grids", "_interval", "_masks", "_residues", "_rest", "_slots", "_spots",
+        "_unit", "_width", "cost", "plain_step", "rule", "start",
+    )  # fmt: skip
+
+    def __init__(self, rule: Rule, start: int, instant: int, easter: Easter) -> None:
+        """``start`` is DTSTART's local time, ``instant`` the same in UTC, both in seconds."""
+        self.rule, self.start = rule, instant
+        self._unit = UNITS[rule.freq]
+        self.cost = (
+            10 if DAY_SECONDS // self._unit % rule.interval == 0 else 200
+        )  # of counting in one year, for a budget
+        self._width = DAY_SECONDS // self._unit
+        self._interval = rule.interval
+        self._rest = start % self._unit
+        self._anchor = instant - self._rest
+        self._masks = Masks(rule, easter)
+        self._slots = _slots(rule, self._unit)
+        self._spots = self._slots if isinstance(self._slots, range) else frozenset(self._slots)
+        self._residues = frozenset(slot % rule.interval for slot in self._spots) if self._checks() else None
+        self._grids: dict[int, tuple[_Grid, ...]] = {}
+        self._days: dict[tuple[bool, int, bool, int], tuple[int, ...]] = {}
+        self._day_lists: dict[tuple[int, tuple[int, ...]], tuple[int, ...]] = {}
+        parts = (rule.bymonth, rule.byyearday, rule.bymonthday, rule.byday, rule.byeaster, rule.byhour, rule.byminute)
+        self.plain_step = 0 if any(parts) or rule.bysecond else rule.interval * self._unit
+
+    def _checks(self) -> bool:
+        return 1 < self._interval <= self._width and not isinstance(self._slots, range)
+
+    def key(self, year: int) -> tuple[object, ...]:
+        """Give what the moments of a year depend on, where INTERVAL divides the day; else the year itself."""
+        if self._width % self._interval or self.rule.byeaster:
+            return (year,)
+        return self._masks.shape(year)
+
+    def _grids_at(self, offset: int) -> tuple[_Grid, ...]:
+        """Give the grids under an offset: one, or two where the periods do not begin on a local hour or minute."""
+        grids = self._grids.get(offset)
+        if grids is None:
+            slot, lead = divmod(self._anchor + offset, self._unit)
+            rests = [lead + rest for rest in _rests(self.rule, self._unit, self._rest, lead)]
+            near = tuple(rest for rest in rests if rest < self._unit)
+            far = tuple(rest - self._unit for rest in rests if rest >= self._unit)
+            made = [_Grid((slot + step) % self._interval, lead, part) for step, part in enumerate((near, far)) if part]
+            grids = self._grids[offset] = tuple(made)
+        return grids
+
+    def _days_of(self, year: int) -> tuple[int, ...]:
+        mask = self._masks.of(year)
+        shape = (*self._masks.shape(year), year if self.rule.byeaster else 0)
+        days = self._days.get(shape)
+        if days is None:
+            days = self._days[shape] = bits(mask)
+        return days
+
+    def first(self, start: int, end: int, offset: int) -> int | None:
+        """Give the first moment from ``start`` to before ``end`` (local seconds) where ``offset`` holds."""
+        start = max(start, self.start + offset)
+        if start >= end or not self._slots:
+            return None
+        found = [self._first(grid, start, end) for grid in self._grids_at(offset)]
+        return min((moment for moment in found if moment is not None), default=None)
+
+    def _first(self, grid: _Grid, start: int, end: int) -> int | None:
+        day, time = divmod(start, DAY_SECONDS)
+        slot, rest = divmod(time, self._unit)
+        place = bisect_left(grid.rests, rest)
+        if self._named(day):
+            if place < len(grid.rests) and slot in self._spots and self._takes(grid, day, slot):
+                return self._before(end, day, slot, grid.rests[place])
+            later = self._slot(grid, day, slot + 1)
+            if later is not None:
+                return self._before(end, day, later, grid.rests[0])
+        for day, slot in self._later(grid, day + 1, (end - 1) // DAY_SECONDS):
+            return self._before(end, day, slot, grid.rests[0])
+        return None
+
+    def _before(self, end: int, day: int, slot: int, rest: int) -> int | None:
+        moment = day * DAY_SECONDS + slot * self._unit + rest
+        return moment if moment < end else None
+
+    def _named(self, day: int) -> bool:
+        year = year_of(day)
+        return bool(self._masks.of(year) >> day - year_start(year) & 1)
+
+    def _takes(self, grid: _Grid, day: int, slot: int) -> bool:
+        return self._interval == 1 or (day * self._width + slot - grid.residue) % self._interval == 0
+
+    def _slot(self, grid: _Grid, day: int, least: int) -> int | None:
+        """Give the first slot of the day, not before ``least``, that is named and that INTERVAL takes."""
+        interval, width = self._interval, self._width
+        if interval == 1:
+            place = bisect_left(self._slots, least)
+            return self._slots[place] if place < len(self._slots) else None
+        residue = (grid.residue - day * width) % interval
+        if self._residues is not None and residue not in self._residues:
+            return None
+        if len(self._slots) * interval < width:
+            slots = range(bisect_left(self._slots, least), len(self._slots))
+            return next((self._slots[place] for place in slots if self._slots[place] % interval == residue), None)
+        spots = self._spots
+        return next(
+            (slot for slot in range(least + (residue - least) % interval, width, interval) if slot in spots), None
+        )
+
+    def _later(self, grid: _Grid, day: int, last: int) -> Iterator[tuple[int, int]]:
+        """Give the first slot of each day, from ``day`` to ``last``, that has one."""
+        if self._interval > self._width:
+            yield from self._strides(grid, day, last)
+            return
+        for year in range(year_of(day), year_of(last) + 1):
+            first, days = year_start(year), self._days_of(year)
+            for place in range(bisect_left(days, day - first), bisect_left(days, last + 1 - first)):
+                slot = self._slot(grid, first + days[place], 0)
+                if slot is not None:
+                    yield first + days[place], slot
+
+    def _strides(self, grid: _Grid, day: int, last: int) -> Iterator[tuple[int, int]]:
+        """Do the same for an INTERVAL longer than a day: go from one period to the next."""
+        begin, width = day * self._width, self._width
+        begin += (grid.residue - begin) % self._interval
+        for number in range(begin, (last + 1) * width, self._interval):
+            found, slot = divmod(number, width)
+            if slot in self._spots and self._named(found):
+                yield found, slot
+
+    def _day_list(self, day: int, grids: tuple[_Grid, ...]) -> tuple[int, ...]:
+        """Give all moments of a named day, in seconds from its midnight."""
+        interval, unit = self._interval, self._unit
+        residues = tuple((grid.residue - day * self._width) % interval for grid in grids)
+        key = (grids[0].lead, residues)
+        moments = self._day_lists.get(key)
+        if moments is None:
+            if sum(map(len, self._day_lists.values())) >= _MAX_HELD or len(self._day_lists) >= _MAX_LISTS:
+                self._day_lists.clear()
+            found = [
+                slot * unit + rest
+                for grid, residue in zip(grids, residues, strict=True)
+                for slot in self._slots_of(residue)
+                for rest in grid.rests
+            ]
+            moments = self._day_lists[key] = tuple(sorted(found))
+        return moments
+
+    def _slots_of(self, residue: int) -> Sequence[int]:
+        interval, spots = self._interval, self._spots
+        if interval == 1:
+            return self._slots
+        if len(self._slots) * interval < self._width:
+            return [slot for slot in self._slots if slot % interval == residue]
+        return [slot for slot in range(residue, self._width, interval) if slot in spots]
+
+    def span(self, start: int, end: int, offset: int) -> Iterator[int]:
+        """Give the moments from ``start`` to before ``end`` (local seconds) where ``offset`` holds."""
+        start = max(start, self.start + offset)
+        if start >= end or not self._slots:
+            return
+        grids = self._grids_at(offset)
+        for day in self._span_days(start // DAY_SECONDS, (end - 1) // DAY_SECONDS, grids):
+            base = day * DAY_SECONDS
+            moments = self._day_list(day, grids)
+            if base < start or base + DAY_SECONDS > end:
+                moments = moments[bisect_left(moments, start - base) : bisect_left(moments, end - base)]
+            for moment in moments:
+                yield base + moment
+
+    def _span_days(self, first: int, last: int, grids: tuple[_Grid, ...]) -> Iterator[int]:
+        if self._interval > self._width:
+            yield from sorted({day for grid in grids for day, _ in self._strides(grid, first, last)})
+            return
+        for year in range(year_of(first), year_of(last) + 1):
+            base, days = year_start(year), self._days_of(year)
+            for place in range(bisect_left(days, first - base), bisect_left(days, last + 1 - base)):
+                yield base + days[place]
+
+    def count(self, start: int, end: int, offset: int) -> int:
+        """Give the number of moments from ``start`` to before ``end`` (local seconds) where ``offset`` holds."""
+        start = max(start, self.start + offset)
+        if start >= end or not self._slots:
+            return 0
+        grids = self._grids_at(offset)
+        if self._width % self._interval == 0:
+            return self._rank(end, grids) - self._rank(start, grids) + self._whole_days(start, end, grids)
+        total = 0
+        for day in self._span_days(start // DAY_SECONDS, (end - 1) // DAY_SECONDS, grids):
+            moments, base = self._day_list(day, grids), day * DAY_SECONDS
+            total += bisect_left(moments, end - base) - bisect_left(moments, start - base)
+        return total
+
+    def _rank(self, moment: int, grids: tuple[_Grid, ...]) -> int:
+        day, time = divmod(moment, DAY_SECONDS)
+        return bisect_left(self._day_list(day, grids), time) if self._named(day) else 0
+
+    def _whole_days(self, start: int, end: int, grids: tuple[_Grid, ...]) -> int:
+        """The moments of the days from that of ``start`` to before that of ``end``: each has the same."""
+        first, last, days = start // DAY_SECONDS, end // DAY_SECONDS, 0
+        for year in range(year_of(first), year_of(last) + 1):
+            base, named = year_start(year), self._days_of(year)
+            days += bisect_left(named, last - base) - bisect_left(named, first - base)
+        return days * len(self._day_list(first, grids))
+
+
+def _slots(rule: Rule, unit: int) -> Sequence[int]:
+    """The hours, minutes or seconds of a day (as numbers from midnight) that BYHOUR, BYMINUTE, BYSECOND limit to."""
+    if unit == 3600:
+        return rule.byhour or range(24)
+    hours = rule.byhour or range(24)
+    if unit == 60:
+        if not (rule.byhour or rule.byminute):
+            return range(1440)
+        return tuple(hour * 60 + minute for hour in hours for minute in rule.byminute or range(60))
+    if not (rule.byhour or rule.byminute or rule.bysecond):
+        return range(DAY_SECONDS)
+    seconds = tuple(second for second in rule.bysecond or range(60) if second < 60)
+    minutes = rule.byminute or range(60)
+    return tuple(hour * 3600 + minute * 60 + second for hour in hours for minute in minutes for second in seconds)
+
+
+def _rests(rule: Rule, unit: int, rest: int, lead: int) -> list[int]:
+    """The moments of one period, in seconds from its start, which is ``lead`` seconds into a local hour or minute."""
+    if unit == 1:
+        return [0]
+    minute_starts = [rest - rest % 60]
+    if unit == 3600 and rule.byminute:
+        minute_starts = [(minute * 60 - lead) % unit for minute in rule.byminute]
+    found: set[int] = set()
+    for start in minute_starts:
+        if rule.bysecond:
+            found.update((start + (second - lead - start) % 60) % unit for second in rule.bysecond if second < 60)
+        else:
+            found.add((start + rest % 60) % unit)
+    return pick(rule.bysetpos, (0,), sorted(found)) if rule.bysetpos else sorted(found)

@@ -1,0 +1,184 @@
+"""A recurrence set as instants: rules and dates together, less rules and dates (RFC 5545 section 3.8.5).
+
+Instants are whole seconds in UTC, as in ``rrule_stretches``. A *branch* is one rule up to its UNTIL and COUNT.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from heapq import merge
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from mainspring.core.errors import InvalidRecurrence
+from mainspring.core.recurrence.dst import instants, offset_at
+from mainspring.core.recurrence.rrule_parts import DAY_SECONDS
+from mainspring.core.recurrence.rrule_stretches import LAST_SECOND, to_instant, to_seconds
+from mainspring.core.recurrence.rrule_walk import Reach, Walk, too_far
+
+MAX_EXCLUDED: Final = 10_000
+"""So many instances in a row that EXRULE excludes are looked through before a look-up gives up."""
+
+_SECOND: Final = timedelta(seconds=1)
+
+
+class Branch:
+    """The instants of one rule, up to UNTIL and COUNT."""
+
+    __slots__ = ("_count", "_until", "_walk")
+
+    def __init__(self, walk: Walk, count: int | None, until: int) -> None:
+        self._walk, self._count, self._until = walk, count, until
+
+    @property
+    def counts(self) -> bool:
+        """Tell whether the rule has COUNT."""
+        return self._count is not None
+
+    def next(self, least: int, known: tuple[int, int] | None = None) -> int | None:
+        """Give the first instant that is not before ``least``.
+
+        ``known`` is an instant and the number of instances up to it, from a checkpoint. Raises ``InvalidRecurrence`` where
+        COUNT reaches too far to be followed.
+        """
+        found = self._walk.next(least)
+        if found is None or found > self._until or self._count is None:
+            return found if found is not None and found <= self._until else None
+        if known is not None and found > known[0] and self._walk.reach_known is None:
+            return found if known[1] + self._walk.how_many(known[0] + 1, found + 1) <= self._count else None
+        return found if self._within(found, self._walk.reach(self._count)) else None
+
+    def _within(self, found: int, reach: Reach) -> bool:
+        if found > reach.last and not reach.exact:
+            raise too_far()
+        return found <= reach.last
+
+    def instants(self, least: int, end: int) -> Iterator[int]:
+        """Give the instants from ``least`` to before ``end``."""
+        end = min(end, self._until + 1)
+        if self._count is None:
+            yield from self._walk.instants(least, end)
+            return
+        reach = self._walk.reach(self._count)
+        yield from self._walk.instants(least, min(end, reach.last + 1))
+        if not reach.exact and end > reach.last + 1 and self._walk.next(max(least, reach.last + 1)) is not None:
+            raise too_far()
+
+    def how_many(self, known: tuple[int, int], at: int) -> int:
+        """Count the instances up to ``at``, given how many there are up to an earlier instant."""
+        if self._count is None:
+            return 0
+        end = min(at, self._until) + 1
+        return min(self._count, known[1] + self._walk.how_many(known[0] + 1, end))
+
+
+class InstanceSet:
+    """The instants of a set."""
+
+    __slots__ = ("_branches", "_exbranches", "_exdates", "_exdays", "_rdates", "_zone")
+
+    def __init__(
+        self,
+        branches: tuple[Branch, ...],
+        exbranches: tuple[Branch, ...],
+        rdates: Sequence[int],
+        exdates: frozenset[int],
+        exdays: frozenset[int],
+        zone: ZoneInfo,
+    ) -> None:
+        """``rdates`` are sorted; ``exdays`` are ordinals of local days that are excluded as a whole."""
+        self._branches, self._exbranches = branches, exbranches
+        self._rdates, self._exdates, self._exdays, self._zone = rdates, exdates, exdays, zone
+
+    @property
+    def branches(self) -> tuple[Branch, ...]:
+        """All branches, those of EXRULEs last: the order of a checkpoint's counts."""
+        return self._branches + self._exbranches
+
+    def next(self, least: int, at: int, counts: tuple[int, ...]) -> int | None:
+        """Give the first instant that is not before ``least``; ``at`` and ``counts`` come from a checkpoint, if any."""
+        known = [(at, count) for count in counts] if counts else [None] * len(self.branches)
+        for _ in range(len(self._exdates) + len(self._exdays) + 2):
+            found = self._first(least, known)
+            if found is None:
+                return None
+            again = self._after_excluded(found)
+            if again is None:
+                if any(branch.next(found, each) == found for branch, each in self._excluding(known)):
+                    return next(self.instants(found, LAST_SECOND + 1), None)
+                return found
+            least = again
+        return next(self.instants(least, LAST_SECOND + 1), None)
+
+    def _excluding(self, known: Sequence[tuple[int, int] | None]) -> Iterator[tuple[Branch, tuple[int, int] | None]]:
+        return zip(self._exbranches, known[len(self._branches) :], strict=True)
+
+    def _first(self, least: int, known: Sequence[tuple[int, int] | None]) -> int | None:
+        place = bisect_left(self._rdates, least)
+        best = self._rdates[place] if place < len(self._rdates) else None
+        for branch, each in zip(self._branches, known, strict=False):
+            found = branch.next(least, each)
+            if found is not None and (best is None or found < best):
+                best = found
+        return best
+
+    def _after_excluded(self, instant: int) -> int | None:
+        """Give where to go on if EXDATE excludes the instant; None if it does not."""
+        if self._exdays:
+            moment = to_instant(instant)
+            day = (instant + offset_at(moment, self._zone) // _SECOND) // DAY_SECONDS
+            if day in self._exdays:
+                return max(instant + 1, self._day_start(day + 1))
+        return instant + 1 if instant in self._exdates else None
+
+    def _day_start(self, day: int) -> int:
+        """The first instant of a local day; in the last hours of the year 9999 none is left."""
+        try:
+            midnight = datetime.fromordinal(day)  # noqa: DTZ -- civil
+        except (ValueError, OverflowError):
+            return LAST_SECOND + 1
+        found = instants(midnight, self._zone, gap="after", fold="first")
+        return to_seconds(found[0]) if found else LAST_SECOND + 1
+
+    def instants(self, least: int, end: int) -> Iterator[int]:
+        """Give the instants from ``least`` to before ``end``, in order.
+
+        Raises ``InvalidRecurrence`` when ``MAX_EXCLUDED`` in a row are excluded.
+        """
+        excluding = merge(*(branch.instants(least, end) for branch in self._exbranches))
+        barred = next(excluding, end)
+        last, in_a_row = -1, 0
+        for instant in self._included(least, end):
+            while barred < instant:
+                barred = next(excluding, end)
+            if instant == last:
+                continue
+            last = instant
+            if barred == instant or self._after_excluded(instant) is not None:
+                in_a_row += 1
+                if in_a_row > MAX_EXCLUDED:
+                    raise _too_many_excluded()
+                continue
+            in_a_row = 0
+            yield instant
+
+    def _included(self, least: int, end: int) -> Iterator[int]:
+        if len(self._branches) == 1 and not self._rdates:
+            return self._branches[0].instants(least, end)
+        dates = self._rdates[bisect_left(self._rdates, least) : bisect_left(self._rdates, end)]
+        return merge(dates, *(branch.instants(least, end) for branch in self._branches))
+
+    @property
+    def is_plain(self) -> bool:
+        """Tell whether there is one branch and nothing else."""
+        return len(self._branches) == 1 and not (self._rdates or self._exbranches or self._exdates or self._exdays)
+
+
+def _too_many_excluded() -> InvalidRecurrence:
+    return InvalidRecurrence(
+        "EXRULE",
+        f"excludes more than {MAX_EXCLUDED} instances in a row",
+        "say in the RRULE itself when it runs, e.g. with BYDAY or BYHOUR",
+    )
