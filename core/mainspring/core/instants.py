@@ -32,6 +32,7 @@ _UNITS: Final[dict[str, int]] = {
     "ms": 1_000,
     "us": 1,
 }
+_INSTANT_FORM: Final = re.compile(r"[0-9W-]+(?:[T ][0-9:]+(?:[.,][0-9]+)?(?:Z| ?[+-][0-9:]+(?:\.[0-9]+)?)?)?", re.ASCII)
 _NUMBER: Final = r"[0-9]+(?:[.,][0-9]+)?"
 _UNIT_PART: Final = re.compile(rf"({_NUMBER})(ms|us|[wdhms])", re.ASCII)
 _UNIT_FORM: Final = re.compile(rf"(?:{_NUMBER}(?:ms|us|[wdhms]))+", re.ASCII)
@@ -54,15 +55,19 @@ def require_utc(field: str, value: datetime) -> datetime:
 
 
 def parse_instant(field: str, text: str) -> datetime:
-    """Read an ISO 8601 timestamp with an offset (``2030-01-02T03:04:05Z``) as an instant in UTC."""
+    """Read an ISO 8601 timestamp with an offset (``2030-01-02T03:04:05Z``) as an instant in UTC.
+
+    Digits finer than a microsecond are cut off. Raises ``InvalidInput`` for any other text.
+    """
     cure = "write it in ISO 8601 with an offset, e.g. 2030-01-02T03:04:05Z"
     if len(text) > MAX_TEXT:
         raise InvalidInput(field, f"a text of {len(text)} characters is no timestamp", cure)
-    body = text.strip()
+    body = text.strip().upper()
     if body.endswith(" UTC"):
         body = body[:-4] + "+00:00"
     try:
-        value = datetime.fromisoformat(body)
+        # The standard library alone lets any character stand between date and time, and NULs almost anywhere.
+        value = datetime.fromisoformat(body if _INSTANT_FORM.fullmatch(body) else "")
     except ValueError:
         raise InvalidInput(field, f"{text!r} is not a timestamp", cure) from None
     if value.tzinfo is None:
