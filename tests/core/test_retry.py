@@ -7,6 +7,7 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
+from attrs import evolve as changed
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -230,10 +231,7 @@ def test_a_retry_after_of_any_length_is_bounded_by_a_year() -> None:
 def test_jitter_only_lengthens(policy: RetryPolicy, attempt: int, jitter: float, entropy: float) -> None:
     """The delay is multiplied by ``1 + jitter * entropy``: never shorter, at most twice as long."""
     plain = verdict(policy, attempt)
-    policy = type(policy)(
-        **({name: getattr(policy, name) for name in policy.__slots__ if name != "__weakref__"} | {"jitter": jitter})
-    )
-    moved = verdict(policy, attempt, entropy=entropy)
+    moved = verdict(changed(policy, jitter=jitter), attempt, entropy=entropy)
     assert type(moved) is type(plain)
     if isinstance(plain, RetryAt) and isinstance(moved, RetryAt):
         base = plain.due - NOW
@@ -411,11 +409,10 @@ def test_each_bad_value_is_refused_by_its_field(
 @pytest.mark.parametrize("field", ["retry_on", "give_up_on"])
 def test_an_entry_that_could_never_match_is_refused(field: str, entry: str) -> None:
     """A slip of the pen is found when it is written, not when it was needed."""
-    with pytest.raises(
-        InvalidInput, match="is no entry; use a status \\(503\\), a class \\(5xx\\) or a name"
-    ) as refused:
+    with pytest.raises(InvalidInput) as refused:
         Never(**{field: ("503", entry)})
     assert (refused.value.field, refused.value.what) == (f"retry.{field}", f"{entry!r} is no entry")
+    assert refused.value.cure == "use a status (503), a class (5xx) or a name"
 
 
 def test_the_bounds_themselves_are_allowed() -> None:
