@@ -71,6 +71,7 @@ class _Register:
         return ScheduleRequest(
             call=_call(self.target(target), options),
             cron=options.get("cron"),
+            seconds=options.get("seconds", False),
             rrule=options.get("rrule"),
             every=options.get("every"),
             timezone=options.get("timezone", "UTC"),
@@ -113,11 +114,20 @@ class Mainspring(Operations):
     The methods are asynchronous; ``sync`` has the same ones without an event loop.
     """
 
-    def __init__(self, store: str = DEFAULT_STORE) -> None:
+    def __init__(self, store: str = DEFAULT_STORE, *, _register: _Register | None = None) -> None:
         self._store = open_store(store)
-        self._register = _Register()
+        self._register = _register or _Register()
         super().__init__(self._store.awaited, SystemEntropy(), self._register.check)
         self.sync: Final = SyncMainspring(self._store, self._register)
+
+    @property
+    def functions(self) -> FunctionRegistry:
+        """The functions that are registered here."""
+        return self._register.functions
+
+    def on(self, store: str) -> Mainspring:
+        """Open another storage for the same functions."""
+        return Mainspring(store, _register=self._register)
 
     def task(self, name: str) -> Callable[[F], F]:
         """Register a function (``def`` or ``async def``) as ``name``; the function itself stays as it is."""

@@ -35,9 +35,13 @@ class TaskOptions(CallOptions, total=False):
 
 
 class ScheduleOptions(CallOptions, total=False):
-    """When a schedule fires (exactly one of ``cron``, ``rrule``, ``every``) and how its tasks are run."""
+    """When a schedule fires (exactly one of ``cron``, ``rrule``, ``every``) and how its tasks are run.
+
+    ``seconds``: the cron expression begins with a field of seconds.
+    """
 
     cron: str | None
+    seconds: bool
     rrule: str | None
     every: Duration | None
     timezone: str

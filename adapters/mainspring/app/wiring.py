@@ -13,6 +13,8 @@ from attrs import frozen
 
 from mainspring.adapters.executors.callable import CallableExecutor, FunctionRegistry
 from mainspring.adapters.executors.dispatch import Executors
+from mainspring.adapters.storages.asynchronous import AsyncOver
+from mainspring.adapters.storages.wakeups import LocalWakeups
 from mainspring.core.errors import InvalidInput
 from mainspring.core.ports import AsyncStorage, Storage, Wakeups
 
@@ -43,6 +45,26 @@ def open_store(url: str) -> Store:
     if url.startswith(("postgresql://", "postgres://")):
         raise InvalidInput("store", "Postgres is not among the storages of this version", _CURE)
     raise InvalidInput("store", f"{url!r} is no storage URL", _CURE)
+
+
+def _memory() -> Store:
+    from mainspring.adapters.storages.memory import MemoryStorage
+
+    storage = MemoryStorage()
+    wakeups = LocalWakeups()
+    storage.subscribe(wakeups.wake)
+    return Store(storage, AsyncOver(storage, inline=True), wakeups, storage.close)
+
+
+def _sqlite(path: Path) -> Store:
+    from mainspring.adapters.storages.sqlite import SqliteStorage
+
+    from mainspring.adapters.storages.wakeups import SqliteWakeups
+
+    storage = SqliteStorage(path)
+    wakeups = SqliteWakeups(path)
+    storage.subscribe(wakeups.wake)
+    return Store(storage, AsyncOver(storage), wakeups, storage.close)
 
 
 @asynccontextmanager
