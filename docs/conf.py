@@ -1,0 +1,31 @@
+"""Sphinx settings. Built by ``nox -s docs`` with ``-W -n``: a warning or an unresolved reference fails the build."""
+
+from __future__ import annotations
+
+from importlib.metadata import version as version_of
+
+project = "mainspring"
+author = "The mainspring maintainers"
+copyright = "The mainspring maintainers"
+release = version_of("mainspring")
+version = release
+
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx_click"]
+exclude_patterns = ["_build"]
+html_theme = "furo"
+html_title = f"mainspring {release}"
+html_static_path = ["_static"]
+html_copy_source = False
+html_show_sourcelink = False
+
+myst_enable_extensions = ["colon_fence", "deflist"]
+myst_heading_anchors = 3
+
+autodoc_member_order = "bysource"
+autodoc_typehints = "signature"
+autodoc_typehints_format = "short"
+python_use_unqualified_type_names = True
+autodoc_preserve_defaults = True
+
+# Nothing is fetched while building: what lies outside this project's documented names is not resolved.
+nitpick_ignore_regex = [("py:.*", r"(?!mainspring\.).*")]

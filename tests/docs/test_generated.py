@@ -1,0 +1,52 @@
+"""Pages and pictures that follow from the code are not stale."""
+
+from __future__ import annotations
+
+import importlib.util
+from types import ModuleType
+from xml.etree import ElementTree
+
+import pytest
+
+from docs.blocks import ROOT
+
+SOURCE = ROOT / "docs" / "generate.py"
+pytestmark = pytest.mark.skipif(not SOURCE.is_file(), reason="the documentation is not here: wheel run")
+
+
+@pytest.fixture(scope="module")
+def generate() -> ModuleType:
+    """The module ``docs/generate.py``."""
+    spec = importlib.util.spec_from_file_location("docs_generate", SOURCE)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_generated_files_are_as_the_code_has_them(generate: ModuleType) -> None:
+    """After a change of the task machine ``python docs/generate.py`` has to be run."""
+    for path, text in generate.files().items():
+        assert path.read_text(encoding="utf-8") == text, f"{path.name} is stale: run python docs/generate.py"
+
+
+def test_the_picture_names_every_state_and_every_event(generate: ModuleType) -> None:
+    """Nothing of the table is left out of the picture."""
+    from mainspring.core.events import EVENTS
+    from mainspring.core.states import STATES
+
+    root = ElementTree.fromstring(generate.picture())  # noqa: S314  our own text
+    texts = {element.text for element in root.iter("{http://www.w3.org/2000/svg}text")}
+    assert {state.__name__ for state in STATES} | {event.__name__ for event in EVENTS} <= texts
+
+
+def test_a_new_arrow_without_a_route_is_refused(generate: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The picture cannot silently omit a transition."""
+    from mainspring.core.events import TaskFailed
+    from mainspring.core.states import Failed, Pending
+
+    wider = {**generate.TRANSITIONS, Pending: {**generate.TRANSITIONS[Pending], TaskFailed: Failed}}
+    monkeypatch.setattr(generate, "TRANSITIONS", wider)
+    with pytest.raises(SystemExit, match="Pending → Failed"):
+        generate.picture()
