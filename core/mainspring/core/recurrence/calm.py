@@ -33,7 +33,7 @@ _NOTHING: Final = (LAST_INSTANT, FIRST_INSTANT, timedelta(0))
 
 
 def calm_offset(zone: tzinfo, time: datetime) -> timedelta | None:
-    """Give the offset at ``time`` (aware, UTC; an instant, or a civil time so marked) if no shift is near, else None."""
+    """Give the offset at ``time`` (in UTC: an instant, or a civil time so marked) if no shift is near, else None."""
     if not _EARLIEST < time < _LATEST:
         return None
     offset = zone.utcoffset(time - MARGIN)

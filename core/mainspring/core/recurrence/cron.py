@@ -47,7 +47,7 @@ class Cron:
     fold: Fold | None = field(default=None, kw_only=True)
     fields: Fields = field(init=False, eq=False, repr=False)
     masks: Masks = field(init=False, eq=False, repr=False)
-    _policy: Policy = field(init=False, eq=False, repr=False)
+    policy: Policy = field(init=False, eq=False, repr=False)
     _calm: Calm | None = field(init=False, eq=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
@@ -60,7 +60,7 @@ class Cron:
         derive = object.__setattr__  # the value is frozen: what follows from its fields is set once, here
         derive(self, "fields", fields)
         derive(self, "masks", Masks.of(fields))
-        derive(self, "_policy", Policy(fields.wildcard, self.gap, self.fold))
+        derive(self, "policy", Policy(fields.wildcard, self.gap, self.fold))
         derive(self, "_calm", None if self.timezone in _UTC_NAMES else calm(self.timezone))
 
     @classmethod
@@ -88,7 +88,7 @@ class Cron:
             after = utc_instant("after", after)
         if self._calm is None:
             return self.masks.next(after, UTC)
-        return next_instant(self.masks, self._policy, self._calm, after)
+        return next_instant(self.masks, self.policy, self._calm, after)
 
     def to_text(self) -> str:
         """Write the expression; ``parse`` with the same zone and options reads it back to an equal value."""

@@ -8,7 +8,7 @@ Rules:
 * Extensions to Debian's cron: ``a/n`` runs from a to the field's maximum; a range may wrap (``FRI-MON``, ``22-2``);
   ``L`` is the last day of the month, ``LW`` its last weekday (Monday to Friday), ``nW`` the weekday nearest to day n
   within its month, ``dL`` the last d of the month, ``d#n`` the nth d; ``?`` alone is ``*`` in either day field.
-* ``@hourly``, ``@daily``, ``@midnight``, ``@weekly``, ``@monthly``, ``@yearly`` and ``@annually`` stand for five fields.
+* ``@hourly``, ``@daily``, ``@midnight``, ``@weekly``, ``@monthly``, ``@yearly``, ``@annually`` are five fields.
 * Random fields (``H``, ``R``) are refused: a schedule must say when it runs. So is ``@reboot``.
 * Day of month against day of week is Debian's rule (crontab(5)): both must match if either field starts with ``*``,
   else one is enough. ``days="or"`` joins by OR whenever both are restricted, ``days="and"`` always by AND.

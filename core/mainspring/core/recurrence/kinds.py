@@ -10,14 +10,17 @@ Rules:
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
+from itertools import islice
 
 from mainspring.core.errors import InvalidRecurrence
 from mainspring.core.recurrence.cron import Cron
 from mainspring.core.recurrence.dst import utc_instant
 from mainspring.core.recurrence.interval import Interval
+from mainspring.core.recurrence.rrule import RRule
 
-Recurrence = Cron | Interval
+Recurrence = Cron | RRule | Interval
 
 
 def next_after(recurrence: Recurrence, after: datetime) -> datetime | None:
@@ -35,13 +38,15 @@ def between(recurrence: Recurrence, start: datetime, end: datetime, limit: int =
     """
     if limit < 0:
         raise InvalidRecurrence("limit", f"{limit} is negative", "use 0 or more")
-    instant, last = utc_instant("start", start), utc_instant("end", end)
+    first, last = utc_instant("start", start), utc_instant("end", end)
+    if isinstance(recurrence, RRule):  # a set goes on from where it is, better than it starts afresh
+        return tuple(islice(recurrence.between(first, last), limit))
+    return tuple(islice(_onwards(recurrence, first, last), limit))
+
+
+def _onwards(recurrence: Cron | Interval, after: datetime, last: datetime) -> Iterator[datetime]:
     following = recurrence.next_after
-    found: list[datetime] = []
-    while len(found) < limit:
-        upcoming = following(instant)
-        if upcoming is None or upcoming > last:
-            break
-        found.append(upcoming)
-        instant = upcoming
-    return tuple(found)
+    instant = following(after)
+    while instant is not None and instant <= last:
+        yield instant
+        instant = following(instant)
