@@ -1,0 +1,109 @@
+"""One write transaction: decisions and plans written whole, with what follows from them."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from datetime import datetime
+
+from mainspring.adapters.storages.sqlite import schedule_rows, task_rows
+from mainspring.adapters.storages.sqlite.rows import read_task
+from mainspring.core.commands import Cancel
+from mainspring.core.effects import NudgeSchedule
+from mainspring.core.errors import Conflict, CorruptHistory, NotFound
+from mainspring.core.ids import TaskId
+from mainspring.core.machine import Decision, handle
+from mainspring.core.ports import SUPERSEDED, ScheduleStep, TaskStep
+from mainspring.core.schedule import Plan, Schedule, ScheduleEvent, ScheduleView, nudged
+from mainspring.core.states import LIVE, Pending
+from mainspring.core.task import Task
+
+
+class Session:
+    """What is written in one transaction; ``now`` is its instant, ``hint`` whether it made something due."""
+
+    def __init__(self, connection: sqlite3.Connection, now: datetime) -> None:
+        self.connection = connection
+        self.now = now
+        self.hint = False
+
+    def insert(self, tasks: Sequence[Task]) -> None:
+        """Insert new tasks."""
+        task_rows.insert(self.connection, tasks)
+        self.hint = self.hint or any(isinstance(task.state, Pending) for task in tasks)
+
+    def pass_all(self, found: Sequence[tuple[int, Task]], step: TaskStep) -> tuple[Decision, ...]:
+        """Pass tasks through ``step`` and write what it gives over their rows."""
+        decisions = tuple([step(task, self.now) for _, task in found])
+        for (n, task), decision in zip(found, decisions, strict=True):
+            if decision.task.id != task.id or decision.read_version != task.version:
+                raise Conflict(str(task), f"the step answered for {decision.task}", "decide on what the step is given")
+            if decision.events:
+                self._write(n, decision)
+        return decisions
+
+    def save(self, decision: Decision) -> bool:
+        """Write one decision; tell whether its version was still the current one."""
+        found = task_rows.version_of(self.connection, decision.task.id)
+        if found is None or found[1] != decision.read_version:
+            return False
+        if decision.events:
+            self._write(found[0], decision)
+        return True
+
+    def _write(self, n: int, decision: Decision) -> None:
+        task_rows.write(self.connection, n, decision)
+        self.hint = self.hint or isinstance(decision.task.state, Pending)
+        for effect in decision.effects:
+            if isinstance(effect, NudgeSchedule):
+                self._nudge(effect)
+
+    def _nudge(self, nudge: NudgeSchedule) -> None:
+        try:
+            schedule = schedule_rows.get(self.connection, nudge.schedule_id)
+        except (NotFound, CorruptHistory):
+            return  # deleted, or a row that firing will quarantine: the end of a task must not fail for it
+        after = nudged(schedule, nudge)
+        if after is not schedule:
+            schedule_rows.write(self.connection, after)
+            self.hint = True
+
+    def delete(self, task_id: TaskId) -> bool:
+        """Remove a task; tell whether there was one."""
+        there, schedule_id = task_rows.delete(self.connection, task_id)
+        if schedule_id is not None:
+            self._nudge(NudgeSchedule(schedule_id=schedule_id, at=self.now, failed=False))
+        return there
+
+    def insert_schedule(self, schedule: Schedule) -> None:
+        """Insert a new schedule and its event *created*."""
+        schedule_rows.insert(self.connection, schedule)
+        created = ScheduleEvent(at=schedule.created_at, kind="created")
+        schedule_rows.add_history(self.connection, schedule.id, (created,))
+        self.hint = self.hint or schedule.wake_at is not None
+
+    def plan(self, schedule: Schedule, step: ScheduleStep) -> Plan:
+        """Pass a schedule through ``step`` and write its plan."""
+        view = ScheduleView(schedule=schedule, live=task_rows.live_of(self.connection, schedule.id))
+        plan = step(view, self.now)
+        if plan.schedule.id != schedule.id or plan.read_version != schedule.version:
+            raise Conflict(str(schedule), "the plan was made on another version", "plan what the step is given")
+        if plan.schedule.version == schedule.version:
+            return plan
+        schedule_rows.write(self.connection, plan.schedule)
+        self.insert(plan.tasks)
+        schedule_rows.put_slots(self.connection, plan.slots)
+        schedule_rows.add_history(self.connection, schedule.id, plan.events)
+        for task_id in plan.cancels:
+            self._cancel(task_id)
+        self.hint = self.hint or plan.schedule.wake_at is not None
+        return plan
+
+    def _cancel(self, task_id: TaskId) -> None:
+        try:
+            row = task_rows.row_of(self.connection, task_id)
+            task = read_task(row)
+        except (NotFound, CorruptHistory):
+            return  # gone, or a row that taking will quarantine: it will not run either way
+        if isinstance(task.state, LIVE):
+            self.save(handle(task, Cancel(at=self.now, reason=SUPERSEDED)))

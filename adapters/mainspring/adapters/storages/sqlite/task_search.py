@@ -1,0 +1,80 @@
+"""Finding and counting the tasks of a file, inside a read transaction."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from heapq import merge
+from typing import Final
+
+from mainspring.adapters.storages.paging import page, read_cursor
+from mainspring.adapters.storages.sqlite.rows import TASK_COLUMNS, TaskRow, Unreadable, read_task
+from mainspring.core.errors import CorruptHistory
+from mainspring.core.ports import Page, TaskQuery
+from mainspring.core.states import STATES
+from mainspring.core.task import Task
+
+_STATUSES: Final = tuple(state.status for state in STATES)
+_END: Final = (1 << 62, "")
+_ORDER: Final = "ORDER BY t.created_at DESC, t.id DESC LIMIT ?"
+_FROM: Final = "FROM tasks t LEFT JOIN bodies b ON b.task = t.n"
+_CHUNK: Final = 50
+
+
+def find(connection: sqlite3.Connection, query: TaskQuery) -> tuple[Page[Task], list[Unreadable]]:
+    """Find tasks, newest first; and the rows among them that could not be read."""
+    after = _END if query.after is None else read_cursor(query.after)
+    found: list[Task] = []
+    unreadable: list[Unreadable] = []
+    for row in _newest(connection, query, after):
+        try:
+            found.append(read_task(row))
+        except CorruptHistory as error:
+            unreadable.append(Unreadable(row[0], str(error)))
+        if len(found) > query.limit:
+            break
+    return page(found, query.limit), unreadable
+
+
+def _newest(connection: sqlite3.Connection, query: TaskQuery, after: tuple[int, str]) -> Iterator[TaskRow]:
+    """Walk the matching rows. By name or schedule there is one index; else one walk a status, merged."""
+    conditions = "t.project = ? AND t.quarantined IS NULL"
+    values: list[object] = [query.project]
+    for column, value in (("queue", query.queue), ("name", query.name), ("schedule_id", query.schedule_id)):
+        if value is not None:
+            conditions += f" AND t.{column} = ?"
+            values.append(value)
+    wanted = [status for status in _STATUSES if not query.statuses or status in query.statuses]
+    if query.name is not None or query.schedule_id is not None:
+        marks = ", ".join("?" * len(wanted))
+        # the + keeps the planner from walking the index by status instead of that by name or schedule
+        return _walk(connection, f"{conditions} AND +t.status IN ({marks})", [*values, *wanted], after, query.limit)
+    size = max(2, min(query.limit + 1, _CHUNK))
+    walks = [_walk(connection, f"{conditions} AND t.status = ?", [*values, status], after, size) for status in wanted]
+    return merge(*walks, key=_place, reverse=True)
+
+
+def _walk(
+    connection: sqlite3.Connection, conditions: str, values: list[object], after: tuple[int, str], size: int
+) -> Iterator[TaskRow]:
+    statement = (
+        f"SELECT {TASK_COLUMNS}, t.created_at {_FROM}"
+        f" WHERE {conditions} AND (t.created_at, t.id) < (?, ?) {_ORDER}"
+    )
+    while True:
+        rows: list[TaskRow] = connection.execute(statement, (*values, *after, size)).fetchall()
+        yield from rows
+        if len(rows) < size:
+            return
+        after = _place(rows[-1])
+
+
+def _place(row: TaskRow) -> tuple[int, str]:
+    created_at: int = tuple(row)[-1]  # type: ignore[assignment]  # the walk's own last column
+    return created_at, row[1]
+
+
+def count(connection: sqlite3.Connection, project: str) -> dict[str, int]:
+    """Count the project's tasks by status."""
+    rows = connection.execute("SELECT status, count(*) FROM tasks WHERE project = ? GROUP BY status", (project,))
+    return dict(rows.fetchall())
