@@ -16,7 +16,6 @@ from mainspring.core.recurrence import between, next_after
 from mainspring.core.schedule.values import (
     MAX_WAITING,
     PROMPT,
-    AtMost,
     Buffered,
     Coalesced,
     Created,
@@ -166,8 +165,9 @@ class Draft:
                 return () if more else fresh[-1:]
             case "none":
                 late = sum(1 for occurrence in fresh if occurrence < self.at - PROMPT)
-            case AtMost(count=count):
-                late = max(0, len(fresh) + len(self._behind_batch(fresh, count)) - count)
+            case at_most:
+                more = self._behind_batch(fresh, at_most.count)
+                late = max(0, len(fresh) + len(more) - at_most.count)
         self.skip_row(fresh[:late], "missed")
         return fresh[late:]
 
