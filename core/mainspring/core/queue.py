@@ -1,13 +1,298 @@
-"""Queues: named lines of tasks. A queue that nobody configured is unlimited."""
+"""Queues: named lines of tasks, their limits, and ``admit``: how many of those that are due may start now.
+
+Rules:
+
+* A queue that nobody configured, or that has neither a limit nor a pause, is *open*: storages do not consult it.
+* Concurrency: at every instant, at most so many runs whose lease has not ended, over all workers. An ended lease frees
+  its place, whatever became of the worker.
+* Rate: a sliding log. In *every* window ``(t - per, t]`` there are at most ``count`` starts.
+* The same two limits may be set per *key* (a tenant, a host): they hold for each key by itself. Tasks without a key
+  share one.
+* Fair turns: between keys, the one whose last start is longest ago goes first, one task at a time. Within a key, and in
+  a queue without keys: higher priority first, then due, then id.
+* Paused: nothing starts; what runs goes on.
+* Several queues share a worker by weight (``share``): each gets its part of the free places, at least one in turn.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from itertools import cycle, islice
+from math import floor
 from typing import Final
 
+from attrs import Attribute, field, frozen
+from attrs import evolve as changed
+
 from mainspring.core.errors import InvalidInput
-from mainspring.core.task import check_name
+from mainspring.core.ids import TaskId
+from mainspring.core.instants import format_duration
+from mainspring.core.retry import RetryPolicy
+from mainspring.core.task import DEFAULT_PROJECT, MAX_TIMEOUT, Task, check_name, validate_name
 
 MAX_QUEUES: Final = 100
+MAX_CONCURRENCY: Final = 1_000_000
+MAX_RATE: Final = 10_000
+MAX_KEYS: Final = 1_000
+"""How many keys a queue remembers the last turn of, beyond those that a rate's window still needs."""
+MAX_WEIGHT: Final = 1_000
+MIN_WINDOW: Final = timedelta(seconds=1)
+MAX_WINDOW: Final = timedelta(weeks=1)
+
+
+@frozen(order=True)
+class QueueRef:
+    """Which queue: its project and its name in it."""
+
+    project: str = field(validator=validate_name)
+    name: str = field(validator=validate_name)
+
+    def __str__(self) -> str:
+        return f"queue {self.name}" if self.project == DEFAULT_PROJECT else f"queue {self.project}/{self.name}"
+
+
+def queue_of(task: Task) -> QueueRef:
+    """Name the queue that a task is in."""
+    return QueueRef(task.project, task.queue)
+
+
+def _check_concurrency(instance: object, attribute: Attribute[int | None], value: int | None) -> None:
+    if value is not None and not 1 <= value <= MAX_CONCURRENCY:
+        raise InvalidInput("concurrency", f"{value} is out of range", f"use 1 to {MAX_CONCURRENCY}, or pause the queue")
+
+
+@frozen(kw_only=True)
+class Rate:
+    """At most ``count`` starts in every window of length ``per`` (1 s to 1 week)."""
+
+    count: int = field()
+    per: timedelta = field()
+
+    @count.validator
+    def _check_count(self, attribute: Attribute[int], value: int) -> None:
+        if not 1 <= value <= MAX_RATE:
+            raise InvalidInput("rate", f"{value} starts are out of range", f"use 1 to {MAX_RATE}")
+
+    @per.validator
+    def _check_per(self, attribute: Attribute[timedelta], value: timedelta) -> None:
+        if not MIN_WINDOW <= value <= MAX_WINDOW:
+            raise InvalidInput("rate", f"a window of {format_duration(value)} is out of range", "use 1s to 7d")
+
+
+@frozen(kw_only=True)
+class Limits:
+    """What may run at once, and what may start in a window; None: no limit."""
+
+    concurrency: int | None = field(default=None, validator=_check_concurrency)
+    rate: Rate | None = None
+
+    @property
+    def any(self) -> bool:
+        """Whether there is a limit at all."""
+        return self.concurrency is not None or self.rate is not None
+
+
+@frozen(kw_only=True)
+class Turn:
+    """What a key has used: its starts within the rate's window (oldest first), and its last start."""
+
+    key: str
+    starts: tuple[datetime, ...]
+    last: datetime
+
+
+@frozen(kw_only=True)
+class QueuePause:
+    """Since when and why a queue is paused."""
+
+    at: datetime
+    note: str = ""
+
+
+def _check_weight(instance: object, attribute: Attribute[int], value: int) -> None:
+    if not 1 <= value <= MAX_WEIGHT:
+        raise InvalidInput("weight", f"{value} is out of range", f"use 1 to {MAX_WEIGHT}")
+
+
+def _check_timeout(instance: object, attribute: Attribute[timedelta | None], value: timedelta | None) -> None:
+    if value is not None and not timedelta(milliseconds=1) <= value <= MAX_TIMEOUT:
+        raise InvalidInput("timeout", f"{format_duration(value)} is out of range", "use 1ms to 24h")
+
+
+@frozen(kw_only=True)
+class Queue:
+    """A configured queue: what was set, and the log that its limits are judged by.
+
+    ``retry`` and ``timeout`` are the defaults of tasks created in it. ``starts`` are those within the rate's window,
+    oldest first; ``turns`` what each key has used.
+    """
+
+    ref: QueueRef
+    version: int = 1
+    limits: Limits = Limits()
+    key_limits: Limits = Limits()
+    paused: QueuePause | None = None
+    weight: int = field(default=1, validator=_check_weight)
+    retry: RetryPolicy | None = None
+    timeout: timedelta | None = field(default=None, validator=_check_timeout)
+    starts: tuple[datetime, ...] = ()
+    turns: tuple[Turn, ...] = ()
+
+    def __str__(self) -> str:
+        return str(self.ref)
+
+    @property
+    def gated(self) -> bool:
+        """Whether starts have to be admitted: it is paused or limited."""
+        return self.paused is not None or self.limits.any or self.key_limits.any
+
+
+@frozen(kw_only=True)
+class QueueView:
+    """A queue as the storage sees it under lock: ``running`` counts, by key, the held tasks with a lease not ended."""
+
+    queue: Queue
+    running: Mapping[str, int]
+
+
+@frozen(kw_only=True)
+class Admission:
+    """Who may start now, in order, and the queue with those starts in its log.
+
+    ``again``: when the rate lets the next one start (None: not before something else happens).
+    """
+
+    queue: Queue
+    admitted: tuple[TaskId, ...]
+    again: datetime | None
+
+
+def admit(view: QueueView, due: Sequence[Task], at: datetime, want: int) -> Admission:
+    """Choose which of the tasks that are ``due`` may start at instant ``at``, at most ``want``.
+
+    ``due`` holds the first tasks of each key in the order of the queue; they need not be all.
+    """
+    queue = view.queue
+    if queue.paused is not None:
+        return Admission(queue=queue, admitted=(), again=None)
+    turns = {turn.key: turn for turn in queue.turns}
+    free = _free(queue.limits, sum(view.running.values()), queue.starts, at)
+    lines = {key: list(line) for key, line in _lines(due).items()}
+    places = {key: _key_places(queue, turns.get(key), view.running.get(key, 0), at) for key in lines}
+    order = sorted(lines, key=lambda key: (key in turns, turns[key].last if key in turns else at))
+    admitted: list[Task] = []
+    room = min(want, free)
+    while len(admitted) < room and order:
+        for key in tuple(order):
+            if not lines[key] or places[key] <= 0:
+                order.remove(key)
+                continue
+            if len(admitted) == room:
+                break
+            admitted.append(lines[key].pop(0))
+            places[key] -= 1
+    after = _logged(queue, turns, admitted, at)
+    held_back = any(lines[key] for key in lines)
+    again = _again(after, at, lines) if held_back and len(admitted) < want else None
+    return Admission(queue=after, admitted=tuple(task.id for task in admitted), again=again)
+
+
+def _lines(due: Sequence[Task]) -> Mapping[str, Sequence[Task]]:
+    lines: dict[str, list[Task]] = {}
+    for task in due:
+        lines.setdefault(task.key or "", []).append(task)
+    return lines
+
+
+def _recent(starts: tuple[datetime, ...], rate: Rate, at: datetime) -> tuple[datetime, ...]:
+    """The starts that a window ending at ``at`` holds; those after ``at`` (the clock went back) count as well."""
+    edge = at - rate.per
+    return tuple(start for start in starts if start > edge)
+
+
+def _free(limits: Limits, running: int, starts: tuple[datetime, ...], at: datetime) -> int:
+    free = MAX_CONCURRENCY if limits.concurrency is None else limits.concurrency - running
+    if limits.rate is not None:
+        free = min(free, limits.rate.count - len(_recent(starts, limits.rate, at)))
+    return max(0, free)
+
+
+def _key_places(queue: Queue, turn: Turn | None, running: int, at: datetime) -> int:
+    return _free(queue.key_limits, running, () if turn is None else turn.starts, at)
+
+
+def _logged(queue: Queue, turns: Mapping[str, Turn], admitted: Sequence[Task], at: datetime) -> Queue:
+    """Write the starts into the log; what has left its window is dropped, and so are old turns without a start."""
+    if not admitted:
+        return queue
+    rate = queue.limits.rate
+    starts = () if rate is None else _recent((*queue.starts, *(at for _ in admitted)), rate, at)
+    if not turns and all(task.key is None for task in admitted) and not queue.key_limits.any:
+        return changed(queue, starts=starts, version=queue.version + 1)
+    used = {key: _aged(queue, turn, at) for key, turn in turns.items()}
+    for task in admitted:
+        key = task.key or ""
+        before = used[key].starts if key in used else ()
+        used[key] = _aged(queue, Turn(key=key, starts=(*before, at), last=at), at)
+    return changed(queue, starts=starts, turns=_remembered(used), version=queue.version + 1)
+
+
+def _aged(queue: Queue, turn: Turn, at: datetime) -> Turn:
+    rate = queue.key_limits.rate
+    return changed(turn, starts=() if rate is None else _recent(turn.starts, rate, at))
+
+
+def _remembered(used: Mapping[str, Turn]) -> tuple[Turn, ...]:
+    """All turns that a window still needs, and of the others the newest, so that there are ``MAX_KEYS`` if possible."""
+    needed = [turn for turn in used.values() if turn.starts]
+    others = sorted((turn for turn in used.values() if not turn.starts), key=lambda turn: turn.last)
+    spare = max(0, MAX_KEYS - len(needed))
+    return tuple(needed + (others[-spare:] if spare else []))
+
+
+def _again(queue: Queue, at: datetime, lines: Mapping[str, Sequence[Task]]) -> datetime | None:
+    """The earliest instant at which a window lets one more start."""
+    instants = [_opens(queue.limits.rate, queue.starts, at)]
+    held_back = [turn for turn in queue.turns if lines.get(turn.key)]
+    instants += [_opens(queue.key_limits.rate, turn.starts, at) for turn in held_back]
+    return min((instant for instant in instants if instant is not None), default=None)
+
+
+def _opens(rate: Rate | None, starts: tuple[datetime, ...], at: datetime) -> datetime | None:
+    if rate is None:
+        return None
+    recent = _recent(starts, rate, at)
+    return None if len(recent) < rate.count else recent[-rate.count] + rate.per
+
+
+def share(
+    places: int, weights: Mapping[QueueRef, int], credit: Mapping[QueueRef, float]
+) -> tuple[Mapping[QueueRef, int], Mapping[QueueRef, float]]:
+    """Divide ``places`` between queues by weight; returns the parts and the credit for the next time.
+
+    Each time every queue earns its exact share as credit and is given the whole part of it; places left over go to
+    the largest credit (then by name). What was given is taken off, so over time each queue gets its share and none
+    starves, also when there is a single place.
+    """
+    total = sum(weights.values())
+    earned = {ref: credit.get(ref, 0.0) + places * weights[ref] / total for ref in sorted(weights)}
+    parts = {ref: max(0, floor(value)) for ref, value in earned.items()}
+    ranked = sorted(earned, key=lambda ref: (parts[ref] - earned[ref], ref))
+    for ref in islice(cycle(ranked), max(0, places - sum(parts.values()))):
+        parts[ref] += 1
+    given = _capped(parts, places, ranked)
+    return {ref: part for ref, part in given.items() if part}, {ref: earned[ref] - given[ref] for ref in earned}
+
+
+def _capped(parts: Mapping[QueueRef, int], places: int, ranked: Sequence[QueueRef]) -> Mapping[QueueRef, int]:
+    """Give at most ``places`` in all, the largest credit first."""
+    given: dict[QueueRef, int] = {}
+    left = places
+    for ref in ranked:
+        given[ref] = min(parts[ref], left)
+        left -= given[ref]
+    return given
 
 
 def check_queues(names: tuple[str, ...]) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ MAX_URL: Final = 2_048
 MAX_HEADERS: Final = 100
 MAX_HEADER_BYTES: Final = 16_384
 MAX_NAME: Final = 500
+MAX_KEY: Final = 255
 MAX_TIMEOUT: Final = timedelta(hours=24)
 DEFAULT_TIMEOUT: Final = timedelta(minutes=15)
 DEFAULT_QUEUE: Final = "default"
@@ -161,6 +162,12 @@ class RunByHand:
 Origin: TypeAlias = Direct | Fired | RunByHand
 
 
+def validate_key(instance: object, attribute: Attribute[str | None], value: str | None) -> None:
+    """Validate an attribute that holds a limit key (attrs calls this)."""
+    if value is not None and (not 1 <= len(value) <= MAX_KEY or not value.isprintable()):
+        raise InvalidInput("key", f"{value[:40]!r} is no key", f"use 1 to {MAX_KEY} printable characters")
+
+
 def validate_timeout(instance: object, attribute: Attribute[timedelta], value: timedelta) -> None:
     """Validate an attribute that holds a time-out (attrs calls this)."""
     if not timedelta(milliseconds=1) <= value <= MAX_TIMEOUT:
@@ -178,6 +185,7 @@ class Task:
     """One unit of work.
 
     ``version`` counts the decisions written so far; the version that a worker holds is its fencing token.
+    ``key`` is what the limits per key of its queue go by (a tenant, a host).
     ``scheduled_for`` is when it was first to run; ``start_by`` is the last instant at which it may start.
     ``forwarded_at`` is when it was last told to run now (so that repeating the request is safe).
     """
@@ -192,6 +200,7 @@ class Task:
     queue: str = field(default=DEFAULT_QUEUE, validator=validate_name)
     name: str | None = field(default=None, validator=validate_optional_name)
     priority: int = field(default=0, validator=validate_priority)
+    key: str | None = field(default=None, validator=validate_key)
     retry: RetryPolicy = MERGENT
     timeout: timedelta = field(default=DEFAULT_TIMEOUT, validator=validate_timeout)
     start_by: datetime | None = None
@@ -221,6 +230,7 @@ def new_task(
     retry: RetryPolicy = MERGENT,
     timeout: timedelta = DEFAULT_TIMEOUT,
     start_by: datetime | None = None,
+    key: str | None = None,
 ) -> Task:
     """Make a pending task at instant ``at``, due at ``scheduled_for`` (default: ``at``) plus ``delay``."""
     if delay < timedelta(0):
@@ -245,4 +255,5 @@ def new_task(
         retry=retry,
         timeout=timeout,
         start_by=start_by,
+        key=key,
     )

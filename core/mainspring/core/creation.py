@@ -1,0 +1,110 @@
+"""Creating tasks: what follows when a name is taken, or when a request comes again.
+
+Rules:
+
+* A *name* belongs to at most one live task of a project. A creation that meets one says what it wants by its policy:
+  ``reject`` refuses (the default), ``keep`` answers with the task that is there, ``replace`` gives that task the new
+  call, instant and settings, ``debounce`` only moves its instant to the new one. The last two need it to be pending.
+* An *idempotency key* makes a repeated request return the task of the first one, for ``KEEP_KEYS`` from then,
+  whatever has become of that task. The same key with another request is refused.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Final, Literal, TypeAlias, assert_never
+
+from attrs import Attribute, field, frozen
+
+from mainspring.core.commands import Edit
+from mainspring.core.errors import Conflict, InvalidInput
+from mainspring.core.machine import Decision, handle
+from mainspring.core.states import Pending
+from mainspring.core.task import Task
+
+KEEP_KEYS: Final = timedelta(hours=24)
+MAX_KEY: Final = 255
+
+ClashPolicy: TypeAlias = Literal["reject", "keep", "replace", "debounce"]
+How: TypeAlias = Literal["created", "kept", "replaced", "debounced", "repeated"]
+
+
+@frozen(kw_only=True)
+class IdempotencyKey:
+    """What a client calls a request, and a fingerprint of the request itself."""
+
+    key: str = field()
+    fingerprint: str
+
+    @key.validator
+    def _check_key(self, attribute: Attribute[str], value: str) -> None:
+        if not 1 <= len(value) <= MAX_KEY or not value.isascii() or not value.isprintable():
+            raise InvalidInput("idempotency_key", f"{value[:40]!r} is no key", f"use 1 to {MAX_KEY} ASCII characters")
+
+
+@frozen(kw_only=True)
+class Creation:
+    """A task to be created, and what is wanted if its name is taken or its request was made before."""
+
+    task: Task
+    on_clash: ClashPolicy = "reject"
+    idempotency: IdempotencyKey | None = None
+
+
+@frozen(kw_only=True)
+class Accepted:
+    """What a creation came to: the task that is there now, and how it came about."""
+
+    task: Task
+    how: How
+
+
+def clash(existing: Task, creation: Creation) -> tuple[Decision, How]:
+    """Decide what becomes of the live task ``existing``, whose name the creation asks for.
+
+    Raises ``Conflict`` where the policy, or the state of the task, allows nothing.
+    """
+    new = creation.task
+    policy = creation.on_clash
+    match policy:
+        case "reject":
+            raise _taken(existing, "wait for its end, use another name, or ask to keep, replace or debounce it")
+        case "keep":
+            return Decision(task=existing, read_version=existing.version, events=(), effects=()), "kept"
+        case "replace":
+            edit = Edit(
+                at=new.created_at,
+                due=_due(new),
+                call=new.call,
+                queue=new.queue,
+                priority=new.priority,
+                retry=new.retry,
+                timeout=new.timeout,
+            )
+            return _edited(existing, edit), "replaced"
+        case "debounce":
+            return _edited(existing, Edit(at=new.created_at, due=_due(new))), "debounced"
+        case _:
+            assert_never(policy)
+
+
+def repeated(existing: Task, known: IdempotencyKey, asked: IdempotencyKey) -> Accepted:
+    """Answer a request whose idempotency key is known; ``Conflict`` if it asks for something else this time."""
+    if known.fingerprint != asked.fingerprint:
+        what = f"key {asked.key!r} was used for another request ({existing})"
+        raise Conflict("idempotency_key", what, "use a new key for a new request")
+    return Accepted(task=existing, how="repeated")
+
+
+def _due(task: Task) -> datetime:
+    return task.state.due if isinstance(task.state, Pending) else task.scheduled_for
+
+
+def _edited(existing: Task, edit: Edit) -> Decision:
+    if not isinstance(existing.state, Pending):
+        raise _taken(existing, f"it is {existing.state.status} and cannot be changed any more; wait for its end")
+    return handle(existing, edit)
+
+
+def _taken(existing: Task, cure: str) -> Conflict:
+    return Conflict(f"name {existing.name!r}", f"{existing} has it", cure)
