@@ -20,7 +20,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import re
+import socket
+import ssl
 import zlib
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -56,6 +60,13 @@ _CHARSETS: Final = frozenset(
 _DIGITS: Final = re.compile(r"[0-9]{1,20}", re.ASCII)
 
 
+LOOK_SECONDS: Final = 0.5
+
+
+class MalformedBody(Exception):
+    """The body of an answer is not what its headers promise."""
+
+
 @frozen(kw_only=True)
 class Answer:
     """An answer as far as it was kept: ``text`` is decoded and bounded."""
@@ -66,17 +77,36 @@ class Answer:
 
 
 async def read(response: aiohttp.ClientResponse) -> str:
-    """Read the body of ``response``, keep its beginning, and let go of the connection if there is too much."""
+    """Read the body of ``response``, keep its beginning, and let go of the connection if there is too much.
+
+    The text is not yet bounded to the byte; if some of the body is missing it ends with ``…``.
+    """
     kept = bytearray()
     size = 0
-    async for chunk in response.content.iter_any():
+    while chunk := await _next(response):
         size += len(chunk)
         if len(kept) < MAX_KEPT:
             kept += chunk[: MAX_KEPT - len(kept)]
         if size > MAX_READ:
             response.close()
             break
-    return decoded(bytes(kept), response.headers.get("Content-Encoding", ""), response.get_encoding())
+    text = decoded(bytes(kept), response.headers.get("Content-Encoding", ""), response.charset or "utf-8")
+    return text if size <= MAX_KEPT else text + excerpts.CUT
+
+
+async def _next(response: aiohttp.ClientResponse) -> bytes:
+    """Wait for more of the body; nothing at its end.
+
+    aiohttp closes a connection on which a malformed chunk comes, but wakes nobody who reads from it: look at times.
+    """
+    while True:
+        try:
+            async with asyncio.timeout(LOOK_SECONDS):
+                return await response.content.readany()
+        except TimeoutError:
+            connection = response.connection
+            if connection is None or connection.protocol is None or connection.protocol.transport is None:
+                raise MalformedBody from None
 
 
 def decoded(octets: bytes, coding: str, charset: str) -> str:
@@ -87,7 +117,7 @@ def decoded(octets: bytes, coding: str, charset: str) -> str:
     elif octets and coding not in ("", "identity"):
         return f"({len(octets)} bytes or more in the coding {excerpts.message(coding)[:40]})"
     text = octets.decode(charset if charset.lower() in _CHARSETS else "utf-8", "replace")
-    return excerpts.bounded(text.replace("\x00", "\ufffd"), MAX_KEPT)
+    return text.replace("\x00", "\ufffd")
 
 
 def _decompressed(octets: bytes, window: int) -> bytes:
@@ -170,6 +200,8 @@ def without_answer(error: Exception, calling: Calling, where: str) -> Broken:
             return broken("connect", where, f"cannot be reached: {_cause(error)}")
         case aiohttp.ServerDisconnectedError() | aiohttp.ClientPayloadError() | aiohttp.ClientOSError():
             return broken("disconnect", where, "closed the connection before its answer was complete")
+        case MalformedBody():
+            return broken("protocol", where, "did not answer in HTTP: the body is malformed")
         case aiohttp.ClientResponseError():
             return broken("protocol", where, f"did not answer in HTTP: {error.message}")
         case _:
@@ -179,5 +211,12 @@ def without_answer(error: Exception, calling: Calling, where: str) -> Broken:
 def _cause(error: Exception) -> str:
     """The system's own words for an error, without what Python and aiohttp put around them."""
     cause = getattr(error, "certificate_error", None) or getattr(error, "os_error", error)
-    reason = getattr(cause, "verify_message", None) or getattr(cause, "strerror", None) or str(cause)
-    return str(reason) or type(cause).__name__
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return cause.verify_message
+    if isinstance(cause, ssl.SSLError):
+        return (cause.reason or "handshake failed").replace("_", " ").lower()
+    if isinstance(cause, OSError) and cause.errno and not isinstance(cause, socket.gaierror):
+        return os.strerror(cause.errno)
+    if isinstance(cause, ConnectionError):
+        return "the connection was reset"
+    return getattr(cause, "strerror", None) or str(cause) or type(cause).__name__

@@ -16,7 +16,7 @@ from typing import Final
 
 MAX_RESULT_BYTES: Final = 65_536
 MAX_MESSAGE: Final = 2_000
-_CUT: Final = "…"
+CUT: Final = "…"
 _CONTROLS: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _ENCODER: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
 
@@ -54,7 +54,7 @@ def of_error(error: BaseException) -> str:
 def message(text: str) -> str:
     """Make ``text`` safe to store and to show, and cut it to ``MAX_MESSAGE`` characters."""
     safe = _printable(text[: MAX_MESSAGE + 1])
-    return safe if len(safe) <= MAX_MESSAGE else safe[: MAX_MESSAGE - 1] + _CUT
+    return safe if len(safe) <= MAX_MESSAGE else safe[: MAX_MESSAGE - 1] + CUT
 
 
 def bounded(text: str, limit: int = MAX_RESULT_BYTES) -> str:
@@ -62,7 +62,7 @@ def bounded(text: str, limit: int = MAX_RESULT_BYTES) -> str:
     octets = text[: limit + 1].encode("utf-8", "backslashreplace")
     if len(octets) <= limit:
         return octets.decode()
-    return octets[: limit - len(_CUT.encode())].decode("utf-8", "ignore") + _CUT
+    return octets[: limit - len(CUT.encode())].decode("utf-8", "ignore") + CUT
 
 
 def _json(value: object) -> str:

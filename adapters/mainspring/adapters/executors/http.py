@@ -33,6 +33,7 @@ from mainspring.adapters.executors.connections import (
     SystemResolver,
     socket_factory,
 )
+from mainspring.adapters.executors.excerpts import bounded
 from mainspring.adapters.executors.guard import Allowance, Guard
 from mainspring.adapters.executors.requests import Signing, headers_of, redacted
 from mainspring.core.ports import Outcome, Run
@@ -123,7 +124,7 @@ class HttpExecutor:
         signing = self._signing if isinstance(self._signing, Signing) else self._signing(task.project)
         headers = headers_of(task, call, body, run, signing, self._now())
         async with self._open().post(url, data=body, headers=headers, allow_redirects=False) as response:
-            text = redacted(await read(response), call)
+            text = bounded(redacted(await read(response), call))
             answer = Answer(status=response.status, headers=response.headers, text=text)
         return judged(answer, _where(url), strict=self._strict, at=self._now())
 

@@ -15,6 +15,7 @@ from typing import Final
 from attrs import field, frozen
 from multidict import CIMultiDict
 
+from mainspring.adapters.executors.excerpts import CUT
 from mainspring.core.errors import InvalidInput
 from mainspring.core.instants import format_instant
 from mainspring.core.ports import Run
@@ -79,10 +80,23 @@ def headers_of(task: Task, call: HttpCall, body: bytes, run: Run, signing: Signi
 
 
 def redacted(text: str, call: HttpCall) -> str:
-    """Blot out in ``text`` (an answer may repeat the question) the values of the caller's sensitive headers."""
-    for secret in sorted(_secrets(call), key=len, reverse=True):
+    """Blot out in ``text`` (an answer may repeat the question) the values of the caller's sensitive headers.
+
+    If ``text`` was cut, what its end shows of such a value goes too.
+    """
+    secrets = sorted(_secrets(call), key=len, reverse=True)
+    for secret in secrets:
         text = text.replace(secret, REDACTED)
+    if text.endswith(CUT):
+        text = min((_without_beginning(text, secret) for secret in secrets), key=len, default=text)
     return text
+
+
+def _without_beginning(text: str, secret: str) -> str:
+    """Take from the cut end of ``text`` the longest beginning of ``secret`` that stands there."""
+    shown = text.removesuffix(CUT)
+    size = next((size for size in range(len(secret) - 1, 0, -1) if shown.endswith(secret[:size])), 0)
+    return shown[: len(shown) - size] + CUT
 
 
 def _secrets(call: HttpCall) -> set[str]:
