@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from typing import Final, get_args
 from zoneinfo import ZoneInfo
 
@@ -175,7 +176,7 @@ class RRule:
         """Give the instances with ``start < x <= end`` (both aware), in order, in UTC, one by one."""
         least = to_seconds(utc_instant("start", start)) + 1
         stop = to_seconds(utc_instant("end", end)) + 1
-        return map(to_instant, self._set.instants(least, stop))
+        return self._set.times(least, stop)
 
     def to_text(self) -> str:
         """Write the set as content lines (not folded). Parsed again, with the same policies, it is equal to this one.
@@ -273,9 +274,10 @@ def _end(rule: Rule, zone: ZoneInfo) -> int:
     return to_seconds(found[-1]) if found else LAST_SECOND
 
 
+@lru_cache(maxsize=2_048)
 def easter_day(year: int) -> int:
     """Give the ordinal of Easter Sunday; for years outside 1 to 9999, which only matter at the edge, a near guess."""
-    from dateutil.easter import easter
+    from dateutil.easter import easter  # 10 ms that most programs never need
 
     near = min(max(year, FIRST_YEAR), LAST_YEAR)
     return easter(near).toordinal() + year_start(year) - year_start(near)

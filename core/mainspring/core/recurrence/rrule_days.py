@@ -17,7 +17,7 @@ plan is exhausted; after one whole cycle of shapes and phases without a moment t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from math import gcd
 from typing import Final
 
@@ -31,6 +31,7 @@ from mainspring.core.recurrence.rrule_masks import (
     MONTH_STARTS,
     Easter,
     Masks,
+    calendar_of,
     is_leap,
     weekday_of,
     weekno_days,
@@ -38,11 +39,22 @@ from mainspring.core.recurrence.rrule_masks import (
     year_start,
 )
 from mainspring.core.recurrence.rrule_parts import DAY_SECONDS, Rule
-from mainspring.core.recurrence.rrule_plans import Listing, Plan, Product, bits, day_times, pick
+from mainspring.core.recurrence.rrule_plans import (
+    MAX_RUN,
+    Block,
+    DayTimes,
+    Listing,
+    Plan,
+    bits,
+    day_times,
+    pick,
+    plan_of,
+)
 
 _PATIENCE: Final = 8  # years without a moment before it is asked whether there can be any
 _LONGEST_YEAR: Final = 366
-_MAX_PLANS: Final = 1_024  # plans kept for one rule
+_PLAN_WORK: Final = 8
+_MAX_HELD: Final = 4_096  # kept for one rule: plans, and eights of moments in them
 _NOTHING: Final = Listing(())
 _CYCLES: Final = {"DAILY": CYCLE_DAYS, "WEEKLY": CYCLE_DAYS // 7, "MONTHLY": 12 * CYCLE_YEARS, "YEARLY": CYCLE_YEARS}
 
@@ -75,13 +87,27 @@ class DayRule:
     """The civil moments of a DAILY, WEEKLY, MONTHLY or YEARLY rule, in seconds (day ``n`` is ordinal ``n``)."""
 
     __slots__ = (
-        "_barren_from", "_coarse", "_cycle", "_day", "_easter", "_limits", "_masks", "_months", "_plans", "_simple",
-        "_times", "cost", "rule", "start",
+        "_barren_from",
+        "_coarse",
+        "_cycle",
+        "_day",
+        "_easter",
+        "_held",
+        "_limits",
+        "_masks",
+        "_months",
+        "_plans",
+        "_repeats",
+        "_simple",
+        "_times",
+        "rule",
+        "start",
+        "work",
     )  # fmt: skip
 
     def __init__(self, rule: Rule, start: int, easter: Easter) -> None:
         self.start = start
-        self.cost = 1  # of counting in one year, for a budget
+        self.work = 0  # about as many microseconds spent on counting
         self._easter = easter
         self.rule = rule = fill(rule, start)
         self._day = start // DAY_SECONDS
@@ -90,22 +116,29 @@ class DayRule:
             self._day - year_start(year) >= first for first in MONTH_STARTS[is_leap(year)][1:12]
         )
         seconds = () if rule.bysecond == (60,) else rule.bysecond
-        self._times: Sequence[int] = day_times(rule.byhour, rule.byminute, seconds)
+        self._times = day_times(rule.byhour, rule.byminute, seconds)
         if rule.freq == "DAILY" and rule.bysetpos:  # each day has the same times: pick from them once for all
-            self._times = tuple(pick(rule.bysetpos, (0,), self._times))
+            self._times = DayTimes((0,), tuple(pick(rule.bysetpos, (0,), self._times)))
             self.rule = rule = evolve(rule, bysetpos=())
         self._masks = Masks(rule, easter)
         moves = rule.skip != "OMIT" and rule.freq in ("MONTHLY", "YEARLY") and not rule.byweekno
         self._simple = not (rule.bysetpos or moves or (rule.byweekno and rule.interval > 1))
         self._limits = Masks(_limits(rule, moves), easter)
         self._coarse = gcd(rule.interval, _CYCLES[rule.freq])
-        self._cycle = LAST_YEAR if rule.byeaster else CYCLE_YEARS * (rule.interval // self._coarse) + 1
+        steps = rule.interval // self._coarse
+        if rule.byeaster:  # no cycle, but a horizon of 400 years, or as many periods
+            steps = rule.interval if rule.freq == "YEARLY" else 1
+        self._cycle = CYCLE_YEARS * steps + 1
+        self._repeats = rule.interval == 1 and not rule.byeaster
+        self._held = 0
         self._plans: dict[tuple[object, ...], Plan] = {}
         self._barren_from = LAST_YEAR + 1 if self._times else FIRST_YEAR
 
     def key(self, year: int) -> tuple[object, ...]:
         """Give what the plan of a year depends on."""
-        shape = self._masks.shape(year)
+        shape = calendar_of(year)[1]
+        if self._repeats:
+            return shape
         return (shape, self._phase(year), year) if self.rule.byeaster else (shape, self._phase(year))
 
     def _phase(self, year: int) -> int:
@@ -125,24 +158,27 @@ class DayRule:
         key = self.key(year)
         plan = self._plans.get(key)
         if plan is None:
-            if len(self._plans) >= _MAX_PLANS:
+            plan = self._make(year)
+            self.work += _PLAN_WORK
+            self._held += 1 + min(plan.count, MAX_RUN) // 8
+            if self._held > _MAX_HELD:
                 self._plans.clear()
-            plan = self._plans[key] = self._make(year)
+                self._held = 0
+            self._plans[key] = plan
         return plan
 
     def _make(self, year: int) -> Plan:
         if self._simple:
             mask = self._masks.of(year)
             mask = mask and mask & self._grid(year)
-            return Product(bits(mask), self._times) if mask else _NOTHING
-        start = year_start(year)
+            return plan_of(bits(mask), self._times) if mask else _NOTHING
+        start, length = year_start(year), 365 + is_leap(year)
         found: set[int] = set()
         for days in self._periods(year):
             offsets = [day - start for day in days]
             found.update(pick(self.rule.bysetpos, offsets, self._times) if self.rule.bysetpos else offsets)
-        length = 365 + is_leap(year)
         if not self.rule.bysetpos:
-            return Product(tuple(sorted(day for day in found if 0 <= day < length)), self._times)
+            return plan_of(tuple(sorted(day for day in found if 0 <= day < length)), self._times)
         return Listing(tuple(sorted(moment for moment in found if 0 <= moment < length * DAY_SECONDS)))
 
     def _grid(self, year: int) -> int:
@@ -206,7 +242,7 @@ class DayRule:
             months = [year * 12 + month - 1 for month in rule.bymonth or range(1, 13)]
             days = {day for month in months for day in self._month_days(month)}
         else:
-            days = set(range(start, start + length))
+            return [start + day for day in bits(self._masks.of(year))]
         return [day for day in sorted(days) if self._names(self._limits, day)]
 
     def _names(self, masks: Masks, day: int) -> bool:
@@ -221,27 +257,30 @@ class DayRule:
         moment = max(moment, self.start)
         year = year_of(moment // DAY_SECONDS)
         for tries, candidate in enumerate(self._years(year)):
-            base = year_start(candidate) * DAY_SECONDS
             plan = self.plan(candidate)
             if plan.count:
+                base = calendar_of(candidate)[0] * DAY_SECONDS
                 found = plan.first(moment - base if candidate == year else 0)
                 if found is not None:
                     return base + found
             if tries == _PATIENCE and not self._has_any():
                 break
-        self._barren_from = min(self._barren_from, year + 1)
+        if not self.rule.byeaster:  # Easter has no such cycle: the horizon of 400 years moves along
+            self._barren_from = min(self._barren_from, year + 1)
         return None
 
     def _years(self, year: int) -> Iterator[int]:
         """Give the years, from ``year`` on, that may have a moment: for one whole cycle, and not past 9999."""
         last = min(self._barren_from - 1, year + self._cycle)
-        interval = self.rule.interval
-        if self._simple and self.rule.freq == "YEARLY":
-            return iter(range(year + self._phase(year), last + 1, interval))
-        if self._simple and self.rule.freq == "DAILY" and interval > _LONGEST_YEAR:
+        interval, freq = self.rule.interval, self.rule.freq
+        if freq == "YEARLY":
+            if self._simple:
+                return iter(range(year + self._phase(year), last + 1, interval))
+            near = (0, 1, interval - 1)  # the days of a period may lie in a year beside its own
+            return (each for each in range(year, last + 1) if self._phase(each) in near)
+        if freq == "DAILY" and interval > _LONGEST_YEAR:
             first = year_start(year)
-            days = range(first + self._phase(year), year_start(last + 1), interval)
-            return (year_of(day) for day in days)
+            return (year_of(day) for day in range(first + self._phase(year), year_start(last + 1), interval))
         return iter(range(year, last + 1))
 
     def _has_any(self) -> bool:
@@ -260,17 +299,20 @@ class DayRule:
         found = self.next_civil(start)
         return found if found is not None and found < end else None
 
-    def span(self, start: int, end: int, offset: int) -> Iterator[int]:
+    def blocks(self, start: int, end: int, offset: int) -> Iterator[Block]:
         """Give the moments from ``start`` to before ``end``."""
         start = max(start, self.start)
-        for year in range(year_of(start // DAY_SECONDS), year_of(max(start, end) // DAY_SECONDS) + 1):
-            base = year_start(year) * DAY_SECONDS
-            for moment in self.plan(year).span(start - base, end - base):
-                yield base + moment
+        if start >= end:
+            return
+        for year in range(year_of(start // DAY_SECONDS), year_of((end - 1) // DAY_SECONDS) + 1):
+            plan = self.plan(year)
+            if plan.count:
+                yield from plan.blocks(calendar_of(year)[0] * DAY_SECONDS, start, end)
 
     def count(self, start: int, end: int, offset: int) -> int:
         """Give the number of moments from ``start`` to before ``end``."""
         start, total = max(start, self.start), 0
+        self.work += 1
         if end <= start:
             return 0
         for year in range(year_of(start // DAY_SECONDS), year_of(end // DAY_SECONDS) + 1):

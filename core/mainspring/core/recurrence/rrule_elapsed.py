@@ -23,14 +23,15 @@ from typing import Final
 
 from attrs import frozen
 
-from mainspring.core.recurrence.rrule_masks import Easter, Masks, year_of, year_start
+from mainspring.core.recurrence.rrule_masks import Easter, Masks, calendar_of, year_of, year_start
 from mainspring.core.recurrence.rrule_parts import DAY_SECONDS, Rule
-from mainspring.core.recurrence.rrule_plans import bits, pick
+from mainspring.core.recurrence.rrule_plans import MAX_RUN, Block, DayTimes, Run, bits, block, pick
 
 UNITS: Final = {"HOURLY": 3600, "MINUTELY": 60, "SECONDLY": 1}
 
-_MAX_LISTS: Final = 64  # lists of a day's moments kept for one rule
-_MAX_HELD: Final = 20_000  # moments in all of them, before the last
+_MAX_HELD: Final = 100_000  # moments in the runs kept for one rule, but for the last
+_FEW_RESTS: Final = 4
+_NO_RUN: Final = Run(())
 
 
 @frozen
@@ -46,17 +47,15 @@ class ElapsedRule:
     """The moments of an HOURLY, MINUTELY or SECONDLY rule, in local seconds under a given offset."""
 
     __slots__ = (
-        "_anchor", "_day_lists", "_days", "_grids", "_interval", "_masks", "_residues", "_rest", "_slots", "_spots",
-        "_unit", "_width", "cost", "plain_step", "rule", "start",
+        "_anchor", "_days", "_grids", "_held", "_interval", "_masks", "_residues", "_rest", "_runs", "_slots", "_spots",
+        "_unit", "_width", "plain_step", "rule", "start", "work",
     )  # fmt: skip
 
     def __init__(self, rule: Rule, start: int, instant: int, easter: Easter) -> None:
         """``start`` is DTSTART's local time, ``instant`` the same in UTC, both in seconds."""
         self.rule, self.start = rule, instant
         self._unit = UNITS[rule.freq]
-        self.cost = (
-            10 if DAY_SECONDS // self._unit % rule.interval == 0 else 200
-        )  # of counting in one year, for a budget
+        self.work = 0  # about as many microseconds spent on counting
         self._width = DAY_SECONDS // self._unit
         self._interval = rule.interval
         self._rest = start % self._unit
@@ -67,7 +66,8 @@ class ElapsedRule:
         self._residues = frozenset(slot % rule.interval for slot in self._spots) if self._checks() else None
         self._grids: dict[int, tuple[_Grid, ...]] = {}
         self._days: dict[tuple[bool, int, bool, int], tuple[int, ...]] = {}
-        self._day_lists: dict[tuple[int, tuple[int, ...]], tuple[int, ...]] = {}
+        self._runs: dict[tuple[int, int], Run] = {}
+        self._held = 0
         parts = (rule.bymonth, rule.byyearday, rule.bymonthday, rule.byday, rule.byeaster, rule.byhour, rule.byminute)
         self.plain_step = 0 if any(parts) or rule.bysecond else rule.interval * self._unit
 
@@ -78,7 +78,7 @@ class ElapsedRule:
         """Give what the moments of a year depend on, where INTERVAL divides the day; else the year itself."""
         if self._width % self._interval or self.rule.byeaster:
             return (year,)
-        return self._masks.shape(year)
+        return calendar_of(year)[1]
 
     def _grids_at(self, offset: int) -> tuple[_Grid, ...]:
         """Give the grids under an offset: one, or two where the periods do not begin on a local hour or minute."""
@@ -94,7 +94,7 @@ class ElapsedRule:
 
     def _days_of(self, year: int) -> tuple[int, ...]:
         mask = self._masks.of(year)
-        shape = (*self._masks.shape(year), year if self.rule.byeaster else 0)
+        shape = (*calendar_of(year)[1], year if self.rule.byeaster else 0)
         days = self._days.get(shape)
         if days is None:
             days = self._days[shape] = bits(mask)
@@ -157,6 +157,7 @@ class ElapsedRule:
             return
         for year in range(year_of(day), year_of(last) + 1):
             first, days = year_start(year), self._days_of(year)
+            self.work += 2 + len(days) // 8
             for place in range(bisect_left(days, day - first), bisect_left(days, last + 1 - first)):
                 slot = self._slot(grid, first + days[place], 0)
                 if slot is not None:
@@ -171,23 +172,37 @@ class ElapsedRule:
             if slot in self._spots and self._named(found):
                 yield found, slot
 
-    def _day_list(self, day: int, grids: tuple[_Grid, ...]) -> tuple[int, ...]:
+    def _day_run(self, day: int, grids: tuple[_Grid, ...]) -> Run:
         """Give all moments of a named day, in seconds from its midnight."""
-        interval, unit = self._interval, self._unit
-        residues = tuple((grid.residue - day * self._width) % interval for grid in grids)
-        key = (grids[0].lead, residues)
-        moments = self._day_lists.get(key)
-        if moments is None:
-            if sum(map(len, self._day_lists.values())) >= _MAX_HELD or len(self._day_lists) >= _MAX_LISTS:
-                self._day_lists.clear()
-            found = [
-                slot * unit + rest
-                for grid, residue in zip(grids, residues, strict=True)
-                for slot in self._slots_of(residue)
-                for rest in grid.rests
-            ]
-            moments = self._day_lists[key] = tuple(sorted(found))
-        return moments
+        if not grids:
+            return _NO_RUN
+        shift, interval = day * self._width, self._interval
+        residue = (grids[0].residue - shift) % interval
+        key = (grids[0].lead, residue)
+        run = self._runs.get(key)
+        if run is None:
+            residues = [(grid.residue - shift) % interval for grid in grids]
+            if self._residues is not None and self._residues.isdisjoint(residues):
+                return _NO_RUN
+            run = self._make_run(grids, residues)
+            self._held += 1 if isinstance(run.seconds, range) else len(run.seconds)
+            if self._held > _MAX_HELD:
+                self._runs.clear()
+                self._held = 0
+            self._runs[key] = run
+        return run
+
+    def _make_run(self, grids: tuple[_Grid, ...], residues: list[int]) -> Run:
+        self.work += 2 + min(len(self._slots), self._width // self._interval) // 16
+        if isinstance(self._slots, range) and len(grids) == 1 and len(grids[0].rests) == 1:
+            return Run(range(residues[0] * self._unit + grids[0].rests[0], DAY_SECONDS, self._interval * self._unit))
+        found = [
+            slot * self._unit + rest
+            for grid, residue in zip(grids, residues, strict=True)
+            for slot in self._slots_of(residue)
+            for rest in grid.rests
+        ]
+        return Run(tuple(sorted(found)))
 
     def _slots_of(self, residue: int) -> Sequence[int]:
         interval, spots = self._interval, self._spots
@@ -197,19 +212,20 @@ class ElapsedRule:
             return [slot for slot in self._slots if slot % interval == residue]
         return [slot for slot in range(residue, self._width, interval) if slot in spots]
 
-    def span(self, start: int, end: int, offset: int) -> Iterator[int]:
+    def blocks(self, start: int, end: int, offset: int) -> Iterator[Block]:
         """Give the moments from ``start`` to before ``end`` (local seconds) where ``offset`` holds."""
         start = max(start, self.start + offset)
         if start >= end or not self._slots:
             return
         grids = self._grids_at(offset)
         for day in self._span_days(start // DAY_SECONDS, (end - 1) // DAY_SECONDS, grids):
-            base = day * DAY_SECONDS
-            moments = self._day_list(day, grids)
-            if base < start or base + DAY_SECONDS > end:
-                moments = moments[bisect_left(moments, start - base) : bisect_left(moments, end - base)]
-            for moment in moments:
-                yield base + moment
+            base, run = day * DAY_SECONDS, self._day_run(day, grids)
+            if start <= base and base + DAY_SECONDS <= end and len(run.seconds) <= MAX_RUN:
+                yield base, run, 0, len(run.seconds)
+                continue
+            _, _, first, last = block(base, run, start, end)
+            for low in range(first, last, MAX_RUN):
+                yield base, run, low, min(low + MAX_RUN, last)
 
     def _span_days(self, first: int, last: int, grids: tuple[_Grid, ...]) -> Iterator[int]:
         if self._interval > self._width:
@@ -226,17 +242,34 @@ class ElapsedRule:
         if start >= end or not self._slots:
             return 0
         grids = self._grids_at(offset)
+        self.work += 20
         if self._width % self._interval == 0:
             return self._rank(end, grids) - self._rank(start, grids) + self._whole_days(start, end, grids)
         total = 0
         for day in self._span_days(start // DAY_SECONDS, (end - 1) // DAY_SECONDS, grids):
-            moments, base = self._day_list(day, grids), day * DAY_SECONDS
-            total += bisect_left(moments, end - base) - bisect_left(moments, start - base)
+            base = day * DAY_SECONDS
+            total += self._of_day(day, grids, max(start - base, 0), min(end - base, DAY_SECONDS))
         return total
+
+    def _of_day(self, day: int, grids: tuple[_Grid, ...], low: int, high: int) -> int:
+        """Count the moments of a named day from ``low`` to before ``high``, in seconds from its midnight."""
+        self.work += 1
+        if isinstance(self._slots, range) and sum(len(grid.rests) for grid in grids) <= _FEW_RESTS:
+            # no part limits the slots: those that INTERVAL takes are counted by division
+            unit, interval = self._unit, self._interval
+            first = day * self._width
+            return sum(
+                (first - (rest - high) // unit - 1 - grid.residue) // interval
+                - (first - (rest - low) // unit - 1 - grid.residue) // interval
+                for grid in grids
+                for rest in grid.rests
+            )
+        seconds = self._day_run(day, grids).seconds
+        return bisect_left(seconds, high) - bisect_left(seconds, low)
 
     def _rank(self, moment: int, grids: tuple[_Grid, ...]) -> int:
         day, time = divmod(moment, DAY_SECONDS)
-        return bisect_left(self._day_list(day, grids), time) if self._named(day) else 0
+        return bisect_left(self._day_run(day, grids).seconds, time) if self._named(day) else 0
 
     def _whole_days(self, start: int, end: int, grids: tuple[_Grid, ...]) -> int:
         """The moments of the days from that of ``start`` to before that of ``end``: each has the same."""
@@ -244,7 +277,7 @@ class ElapsedRule:
         for year in range(year_of(first), year_of(last) + 1):
             base, named = year_start(year), self._days_of(year)
             days += bisect_left(named, last - base) - bisect_left(named, first - base)
-        return days * len(self._day_list(first, grids))
+        return days * len(self._day_run(first, grids).seconds)
 
 
 def _slots(rule: Rule, unit: int) -> Sequence[int]:
@@ -276,4 +309,4 @@ def _rests(rule: Rule, unit: int, rest: int, lead: int) -> list[int]:
             found.update((start + (second - lead - start) % 60) % unit for second in rule.bysecond if second < 60)
         else:
             found.add((start + rest % 60) % unit)
-    return pick(rule.bysetpos, (0,), sorted(found)) if rule.bysetpos else sorted(found)
+    return pick(rule.bysetpos, (0,), DayTimes((0,), tuple(sorted(found)))) if rule.bysetpos else sorted(found)

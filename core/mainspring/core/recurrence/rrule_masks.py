@@ -2,13 +2,14 @@
 
 Every date part of RFC 5545 section 3.3.10 (BYMONTH, BYWEEKNO, BYYEARDAY, BYMONTHDAY, BYDAY) is a question about a day
 that its year's *shape* answers: leap or not, the weekday of January 1, and for week numbers whether the year before was
-leap. That makes 14 masks (28 with BYWEEKNO) for all time; "expand" and "limit" of the standard's table come to the
+leap. That makes 28 masks for all time; "expand" and "limit" of the standard's table come to the
 same intersection, once the parts that are absent have been filled in from DTSTART.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Final
 
 from mainspring.core.recurrence.rrule_parts import Rule
@@ -23,6 +24,9 @@ _LENGTHS: Final = (
     (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31),
 )
 MONTH_STARTS: Final = tuple(tuple(sum(lengths[:month]) for month in range(13)) for lengths in _LENGTHS)
+
+Shape = tuple[bool, int, bool]
+"""Whether a year is leap, the weekday of its January 1 (Monday 0), whether the year before was leap."""
 
 Easter = Callable[[int], int]
 """Gives the ordinal of Easter Sunday in a year."""
@@ -47,6 +51,13 @@ def year_of(ordinal: int) -> int:
     return year + 1 if year_start(year + 1) <= ordinal else year
 
 
+@lru_cache(maxsize=2_048)
+def calendar_of(year: int) -> tuple[int, Shape]:
+    """Give the ordinal of a year's January 1, and the year's shape."""
+    start = year_start(year)
+    return start, (is_leap(year), weekday_of(start), is_leap(year - 1))
+
+
 def weekday_of(ordinal: int) -> int:
     """Give the weekday, Monday 0, of the day with this ordinal."""
     return (ordinal + 6) % 7
@@ -60,20 +71,15 @@ class Masks:
     def __init__(self, rule: Rule, easter: Easter) -> None:
         self.rule = rule
         self._easter = easter
-        self._by_shape: dict[tuple[bool, int, bool], int] = {}
+        self._by_shape: dict[Shape, int] = {}
 
     def of(self, year: int) -> int:
         """Give the mask of the days of ``year`` that the date parts name."""
-        shape = self.shape(year)
+        shape = calendar_of(year)[1]
         mask = self._by_shape.get(shape)
         if mask is None:
             mask = self._by_shape[shape] = _shape_mask(self.rule, year)
         return mask & self._easter_mask(year) if self.rule.byeaster else mask
-
-    def shape(self, year: int) -> tuple[bool, int, bool]:
-        """Give what the mask of a year depends on, but for Easter."""
-        before = bool(self.rule.byweekno) and is_leap(year - 1)
-        return is_leap(year), weekday_of(year_start(year)), before
 
     def _easter_mask(self, year: int) -> int:
         first = self._easter(year) - year_start(year)

@@ -1,76 +1,113 @@
 """What a rule of days does in one year: a *plan* of civil moments, counted in seconds from the year's January 1.
 
-A *product* is days times times-of-day, the case without BYSETPOS. A *listing* holds its moments one by one. Both know
-how many they are, how many come before a moment, and which is the first not before it: so a look-up needs no walk.
+A plan knows how many moments it has, how many come before a given one, and which is the first not before it: so a look-up
+needs no walk. It hands them out in *blocks*: a base, and the part of a *run* of seconds that counts from it. Runs are kept
+and used again, with the ``timedelta`` of each second, which makes iterating as cheap as one addition for each instant.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
-from typing import Final, Protocol, overload
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import timedelta
+from typing import Final
 
 from mainspring.core.recurrence.rrule_parts import DAY_SECONDS
 
-_FLAT: Final = 4_096  # up to here the times of a day are kept as one tuple
+MAX_RUN: Final = 4_096  # moments in one run
+_FEW_TIMES: Final = 3  # so many times of day are listed for a whole year
 
 
-class Plan(Protocol):
-    """The moments of one year, in order, in seconds from its start."""
+class Run:
+    """Sorted seconds that a base is added to."""
 
-    count: int
+    __slots__ = ("_deltas", "seconds")
+
+    def __init__(self, seconds: tuple[int, ...] | range) -> None:
+        self.seconds = seconds
+        self._deltas: list[timedelta] | None = None
+
+    @property
+    def deltas(self) -> list[timedelta]:
+        """The seconds as durations; made when first asked for."""
+        if self._deltas is None:
+            self._deltas = [timedelta(0, second) for second in self.seconds]
+        return self._deltas
+
+
+Block = tuple[int, Run, int, int]
+"""A base, a run, and which places of the run count: from the first number to before the second."""
+
+
+def block(base: int, run: Run, start: int, end: int) -> Block:
+    """Give the block of a run's seconds, counted from ``base``, that lie from ``start`` to before ``end``."""
+    seconds = run.seconds
+    low = bisect_left(seconds, start - base)
+    return base, run, low, bisect_left(seconds, end - base, low)
+
+
+def moments_of(blocks: Iterable[Block]) -> Iterator[int]:
+    """Give the moments of blocks one by one."""
+    for base, run, low, high in blocks:
+        for second in run.seconds[low:high]:
+            yield base + second
+
+
+class DayTimes:
+    """Times of day as hours times (minutes and seconds): up to 86,400 without holding them all."""
+
+    __slots__ = ("hours", "rests", "run")
+
+    def __init__(self, hours: tuple[int, ...], rests: tuple[int, ...]) -> None:
+        self.hours, self.rests = hours, Run(rests)
+        self.run = Run(tuple(self)) if len(self) <= MAX_RUN else None
+
+    def __len__(self) -> int:
+        return len(self.hours) * len(self.rests.seconds)
+
+    def __getitem__(self, index: int) -> int:
+        hour, rest = divmod(index, len(self.rests.seconds))
+        return self.hours[hour] * 3600 + self.rests.seconds[rest]
+
+    def __iter__(self) -> Iterator[int]:
+        return (hour * 3600 + rest for hour in self.hours for rest in self.rests.seconds)
+
+
+def day_times(hours: tuple[int, ...], minutes: tuple[int, ...], seconds: tuple[int, ...]) -> DayTimes:
+    """Give all times of day with one of the hours, minutes and seconds, sorted, in seconds from midnight."""
+    return DayTimes(hours, tuple(minute * 60 + second for minute in minutes for second in seconds))
+
+
+class Listing:
+    """A plan that holds its moments one by one."""
+
+    __slots__ = ("count", "run")
+
+    def __init__(self, moments: tuple[int, ...]) -> None:
+        self.run = Run(moments)
+        self.count = len(moments)
 
     def first(self, moment: int) -> int | None:
         """Give the first moment that is not before ``moment``."""
-        ...
+        seconds = self.run.seconds
+        place = bisect_left(seconds, moment)
+        return seconds[place] if place < self.count else None
 
     def rank(self, moment: int) -> int:
         """Give the number of moments before ``moment``."""
-        ...
+        return bisect_left(self.run.seconds, moment)
 
-    def span(self, start: int, end: int) -> Iterator[int]:
-        """Give the moments from ``start`` to before ``end``."""
-        ...
-
-
-class DayTimes(Sequence[int]):
-    """Times of day as hours times (minutes and seconds): up to 86,400 without holding them all."""
-
-    __slots__ = ("_hours", "_rests")
-
-    def __init__(self, hours: tuple[int, ...], rests: tuple[int, ...]) -> None:
-        self._hours, self._rests = hours, rests
-
-    def __len__(self) -> int:
-        return len(self._hours) * len(self._rests)
-
-    @overload
-    def __getitem__(self, index: int) -> int: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[int]: ...
-    def __getitem__(self, index: int | slice) -> int | Sequence[int]:
-        if isinstance(index, slice):
-            return [self[place] for place in range(*index.indices(len(self)))]
-        hour, rest = divmod(index, len(self._rests))
-        return self._hours[hour] * 3600 + self._rests[rest]
-
-    def __iter__(self) -> Iterator[int]:
-        return (hour * 3600 + rest for hour in self._hours for rest in self._rests)
-
-
-def day_times(hours: tuple[int, ...], minutes: tuple[int, ...], seconds: tuple[int, ...]) -> Sequence[int]:
-    """Give all times of day with one of the hours, minutes and seconds, sorted, in seconds from midnight."""
-    rests = tuple(minute * 60 + second for minute in minutes for second in seconds)
-    times = DayTimes(hours, rests)
-    return tuple(times) if len(times) <= _FLAT else times
+    def blocks(self, base: int, start: int, end: int) -> Iterator[Block]:
+        """Give the moments, moved by ``base``, that lie from ``start`` to before ``end``."""
+        yield block(base, self.run, start, end)
 
 
 class Product:
-    """All the times of day on each of the days."""
+    """A plan of all the times of day on each of the days: for more moments than a listing should hold."""
 
     __slots__ = ("count", "days", "times")
 
-    def __init__(self, days: tuple[int, ...], times: Sequence[int]) -> None:
+    def __init__(self, days: tuple[int, ...], times: DayTimes) -> None:
         self.days, self.times = days, times
         self.count = len(days) * len(times)
 
@@ -95,46 +132,35 @@ class Product:
             return full + bisect_left(self.times, time)
         return full
 
-    def span(self, start: int, end: int) -> Iterator[int]:
-        """Give the moments from ``start`` to before ``end``."""
-        days, times = self.days, self.times
-        for place in range(bisect_left(days, start // DAY_SECONDS), len(days)):
-            base = days[place] * DAY_SECONDS
-            if base >= end:
+    def blocks(self, base: int, start: int, end: int) -> Iterator[Block]:
+        """Give the moments, moved by ``base``, that lie from ``start`` to before ``end``: by day, or by hour."""
+        days, hours, rests, run = self.days, self.times.hours, self.times.rests, self.times.run
+        for place in range(bisect_left(days, (start - base) // DAY_SECONDS), len(days)):
+            midnight = base + days[place] * DAY_SECONDS
+            if midnight >= end:
                 return
-            if start <= base and base + DAY_SECONDS <= end:
-                for time in times:
-                    yield base + time
-            else:
-                for index in range(bisect_left(times, start - base), bisect_left(times, end - base)):
-                    yield base + times[index]
+            if run is not None:
+                if start <= midnight and midnight + DAY_SECONDS <= end:
+                    yield midnight, run, 0, len(run.seconds)
+                else:
+                    yield block(midnight, run, start, end)
+                continue
+            for hour in hours:
+                yield block(midnight + hour * 3600, rests, start, end)
 
 
-class Listing:
-    """Moments one by one: what BYSETPOS leaves."""
-
-    __slots__ = ("count", "moments")
-
-    def __init__(self, moments: tuple[int, ...]) -> None:
-        self.moments = moments
-        self.count = len(moments)
-
-    def first(self, moment: int) -> int | None:
-        """Give the first moment that is not before ``moment``."""
-        place = bisect_left(self.moments, moment)
-        return self.moments[place] if place < self.count else None
-
-    def rank(self, moment: int) -> int:
-        """Give the number of moments before ``moment``."""
-        return bisect_left(self.moments, moment)
-
-    def span(self, start: int, end: int) -> Iterator[int]:
-        """Give the moments from ``start`` to before ``end``."""
-        moments = self.moments
-        return iter(moments[bisect_left(moments, start) : bisect_left(moments, end)])
+Plan = Listing | Product
 
 
-def pick(positions: tuple[int, ...], days: Sequence[int], times: Sequence[int]) -> list[int]:
+def plan_of(days: tuple[int, ...], times: DayTimes) -> Plan:
+    """Give the plan of all the times of day on each of the days."""
+    if len(times) > _FEW_TIMES:
+        return Product(days, times)
+    daily = tuple(times)
+    return Listing(tuple(day * DAY_SECONDS + time for day in days for time in daily))
+
+
+def pick(positions: tuple[int, ...], days: Sequence[int], times: DayTimes) -> list[int]:
     """Give the moments at the ``positions`` (BYSETPOS, 1 first, -1 last) of days times times, in order."""
     size, width = len(days) * len(times), len(times)
     places = {place - 1 if place > 0 else size + place for place in positions if abs(place) <= size}

@@ -9,13 +9,15 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from heapq import merge
+from itertools import chain
 from typing import Final
 from zoneinfo import ZoneInfo
 
 from mainspring.core.errors import InvalidRecurrence
 from mainspring.core.recurrence.dst import instants, offset_at
 from mainspring.core.recurrence.rrule_parts import DAY_SECONDS
-from mainspring.core.recurrence.rrule_stretches import LAST_SECOND, to_instant, to_seconds
+from mainspring.core.recurrence.rrule_plans import Block, moments_of
+from mainspring.core.recurrence.rrule_stretches import LAST_SECOND, times_of, to_instant, to_seconds
 from mainspring.core.recurrence.rrule_walk import Reach, Walk, too_far
 
 MAX_EXCLUDED: Final = 10_000
@@ -55,16 +57,20 @@ class Branch:
             raise too_far()
         return found <= reach.last
 
-    def instants(self, least: int, end: int) -> Iterator[int]:
+    def blocks(self, least: int, end: int) -> Iterator[Block]:
         """Give the instants from ``least`` to before ``end``."""
         end = min(end, self._until + 1)
         if self._count is None:
-            yield from self._walk.instants(least, end)
+            yield from self._walk.blocks(least, end)
             return
         reach = self._walk.reach(self._count)
-        yield from self._walk.instants(least, min(end, reach.last + 1))
+        yield from self._walk.blocks(least, min(end, reach.last + 1))
         if not reach.exact and end > reach.last + 1 and self._walk.next(max(least, reach.last + 1)) is not None:
             raise too_far()
+
+    def instants(self, least: int, end: int) -> Iterator[int]:
+        """Give the instants from ``least`` to before ``end``."""
+        return moments_of(self.blocks(least, end))
 
     def how_many(self, known: tuple[int, int], at: int) -> int:
         """Count the instances up to ``at``, given how many there are up to an earlier instant."""
@@ -170,10 +176,11 @@ class InstanceSet:
         dates = self._rdates[bisect_left(self._rdates, least) : bisect_left(self._rdates, end)]
         return merge(dates, *(branch.instants(least, end) for branch in self._branches))
 
-    @property
-    def is_plain(self) -> bool:
-        """Tell whether there is one branch and nothing else."""
-        return len(self._branches) == 1 and not (self._rdates or self._exbranches or self._exdates or self._exdays)
+    def times(self, least: int, end: int) -> Iterator[datetime]:
+        """Give the instants from ``least`` to before ``end`` as aware datetimes."""
+        if len(self._branches) == 1 and not (self._rdates or self._exbranches or self._exdates or self._exdays):
+            return chain.from_iterable(map(times_of, self._branches[0].blocks(least, end)))
+        return map(to_instant, self.instants(least, end))
 
 
 def _too_many_excluded() -> InvalidRecurrence:

@@ -25,6 +25,7 @@ from attrs import evolve, frozen
 from mainspring.core.recurrence.dst import FIRST_INSTANT, LAST_INSTANT, Fold, Gap, next_shift, offset_at
 from mainspring.core.recurrence.rrule_masks import CYCLE_DAYS, CYCLE_YEARS, LAST_YEAR, year_start
 from mainspring.core.recurrence.rrule_parts import DAY_SECONDS
+from mainspring.core.recurrence.rrule_plans import MAX_RUN, Block
 
 EPOCH: Final = datetime(1, 1, 1, tzinfo=UTC)
 _FIRST_SECOND: Final = DAY_SECONDS
@@ -74,6 +75,18 @@ def to_seconds(instant: datetime) -> int:
 def to_instant(seconds: int) -> datetime:
     """Give the instant (UTC) that lies so many seconds after the midnight before 0001-01-01."""
     return EPOCH + timedelta(0, seconds - DAY_SECONDS)
+
+
+def times_of(block: Block) -> list[datetime]:
+    """Give the instants of a block as aware datetimes."""
+    base, run, low, high = block
+    if base < _FIRST_SECOND:  # the base itself lies before the year 1
+        return [to_instant(base + second) for second in run.seconds[low:high]]
+    start = to_instant(base)
+    if len(run.seconds) > MAX_RUN:  # too long to keep its durations
+        return [start + timedelta(0, second) for second in run.seconds[low:high]]
+    deltas = run.deltas
+    return [start + delta for delta in (deltas if high - low == len(deltas) else deltas[low:high])]
 
 
 def alias(year: int) -> int:

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator
-from heapq import merge
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -25,9 +24,14 @@ from mainspring.core.recurrence.rrule_days import DayRule
 from mainspring.core.recurrence.rrule_elapsed import ElapsedRule
 from mainspring.core.recurrence.rrule_masks import CYCLE_YEARS, LAST_YEAR, year_of, year_start
 from mainspring.core.recurrence.rrule_parts import DAY_SECONDS
+from mainspring.core.recurrence.rrule_plans import Block, Run, block, moments_of
 from mainspring.core.recurrence.rrule_stretches import LAST_SECOND, Stretch, stretches
 
 _MAX_WORK: Final = 12_000  # about as many microseconds for one count
+_PLAIN_RUN: Final = 512
+_FEW_BLOCKS: Final = 128  # blocks that COUNT goes through before it counts by the year
+_ZERO_RUN: Final = Run((0,))
+_ZONE_WORK: Final = 15  # of that for one stretch of a zone
 _MOST_YEARS: Final = CYCLE_YEARS  # years looked into one by one without a result
 
 
@@ -117,52 +121,70 @@ class Walk:
             moment = series.first(start, stretch.end, offset)
             found = None if moment is None else moment - offset
         if stretch.gap_start < stretch.gap_end:
-            moved = next(iter(self._gap_instants(stretch, least, None if found is None else found)), None)
+            moved = next(self._gap_instants(stretch, least, LAST_SECOND + 1 if found is None else found), None)
             found = found if moved is None else moved
         return found
 
-    def _gap_instants(self, stretch: Stretch, least: int, end: int | None) -> Iterator[int]:
-        """Give the instants from ``least`` to before ``end`` that the moments of the gap before the stretch stand for."""
+    def _gap_instants(self, stretch: Stretch, least: int, end: int) -> Iterator[int]:
+        """Give the instants from ``least`` to before ``end`` that the moments of the gap before a stretch stand for."""
         offset, instant = stretch.gap_offset, stretch.gap_instant
         if instant is None:
-            start = max(stretch.gap_start, least + offset)
-            stop = stretch.gap_end if end is None else min(stretch.gap_end, end + offset)
-            for moment in self._series.span(start, stop, offset):
-                yield moment - offset
-        elif least <= instant and (end is None or instant < end):
-            if self._series.first(stretch.gap_start, stretch.gap_end, offset) is not None:
-                yield instant
+            start, stop = max(stretch.gap_start, least + offset), min(stretch.gap_end, end + offset)
+            return (moment - offset for moment in moments_of(self._series.blocks(start, stop, offset)))
+        found = self._series.first(stretch.gap_start, stretch.gap_end, offset)
+        return iter((instant,) if found is not None and least <= instant < end else ())
 
-    def instants(self, least: int, end: int) -> Iterator[int]:
+    def blocks(self, least: int, end: int) -> Iterator[Block]:
         """Give the instants from ``least`` to before ``end``, in order; COUNT is left out of account."""
+        least, end = max(least, self._floor), min(end, LAST_SECOND + 1)
         if self._plain:
-            first = self.next(least)
-            yield from range(LAST_SECOND + 1 if first is None else first, min(end, LAST_SECOND + 1), self._plain)
+            yield from self._plain_blocks(least, end)
             return
-        if self._lone and least <= self._floor < end:
-            yield self._floor
-            least = self._floor + 1
+        if self._lone and least == self._floor < end:
+            yield self._floor, _ZERO_RUN, 0, 1
+            least += 1
         while least < end:
             found = self.next(least)
             if found is None or found >= end:
                 return
             year = year_of(found // DAY_SECONDS)
-            least = year_start(year + 1) * DAY_SECONDS
-            for stretch in self._stretches(year):
-                yield from self._of_stretch(stretch, found, min(least, end))
+            least = found
+            # goes on from year to year while there is something in each, and asks for the next where there is not
+            while least < end:
+                stop, any_here = min(end, year_start(year + 1) * DAY_SECONDS), False
+                for each in self._year_blocks(year, least, stop):
+                    any_here = True
+                    yield each
+                least, year = stop, year + 1
+                if not any_here:
+                    break
 
-    def _of_stretch(self, stretch: Stretch, least: int, end: int) -> Iterator[int]:
-        offset = stretch.offset
-        start, stop = max(stretch.start, least + offset), min(stretch.end, end + offset)
-        if stretch.gap_start < stretch.gap_end:
-            moved = list(self._gap_instants(stretch, least, end))
-            if moved:
-                pause = min(stop, moved[-1] + 1 + offset)
-                regular = (moment - offset for moment in self._series.span(start, pause, offset))
-                yield from _distinct(merge(moved, regular))
-                start = max(start, pause)
-        for moment in self._series.span(start, stop, offset):
-            yield moment - offset
+    def _plain_blocks(self, least: int, end: int) -> Iterator[Block]:
+        step = self._plain
+        base = self._floor - (self._floor - least) // step * step
+        run = Run(range(0, _PLAIN_RUN * step, step))
+        while base < end:
+            yield block(base, run, base, end)
+            base += _PLAIN_RUN * step
+
+    def _year_blocks(self, year: int, least: int, end: int) -> Iterator[Block]:
+        if self._fixed:
+            yield from self._series.blocks(least, end, 0)
+            return
+        for stretch in self._stretches(year):
+            offset = stretch.offset
+            start, stop = max(stretch.start, least + offset), min(stretch.end, end + offset)
+            if stretch.gap_start < stretch.gap_end:
+                moved = list(self._gap_instants(stretch, least, end))
+                if moved:
+                    pause = min(stop, moved[-1] + 1 + offset)
+                    regular = (moment - offset for moment in moments_of(self._series.blocks(start, pause, offset)))
+                    together = tuple(sorted({*moved, *regular}))
+                    yield 0, Run(together), 0, len(together)
+                    start = max(start, pause)
+            for base, run, low, high in self._series.blocks(start, stop, offset):
+                if low < high:
+                    yield base - offset, run, low, high
 
     def how_many(self, least: int, end: int) -> int:
         """Count the instants from ``least`` to before ``end``; COUNT is left out of account.
@@ -174,11 +196,10 @@ class Walk:
             return 0
         if self._plain:
             return (end - 1 - self._floor) // self._plain - (least - 1 - self._floor) // self._plain
-        total, work = 0, 0
+        total, allowed = 0, self._series.work + _MAX_WORK
         for year in range(year_of(least // DAY_SECONDS), year_of((end - 1) // DAY_SECONDS) + 1):
-            found, cost = self._of_year(year, least, end)
-            total, work = total + found, work + cost
-            if work > _MAX_WORK:
+            total += self._of_year(year, least, end)
+            if self._series.work > allowed:
                 raise too_far()
         return total
 
@@ -191,51 +212,62 @@ class Walk:
     def _find_reach(self, count: int) -> Reach:
         if self._plain:
             return Reach(min(LAST_SECOND, self._floor + (count - 1) * self._plain), True)
-        total, work = 0, 0
+        allowed = self._series.work + _MAX_WORK
+        total = 0
+        for number, (base, run, low, high) in enumerate(self.blocks(self._floor, LAST_SECOND + 1)):
+            total += high - low
+            if total >= count:
+                return Reach(base + run.seconds[high - 1 - (total - count)], True)
+            if number == _FEW_BLOCKS or self._series.work > allowed:
+                return self._count_years(count, allowed)
+        return Reach(LAST_SECOND, True)
+
+    def _count_years(self, count: int, allowed: int) -> Reach:
+        total = 0
         for year in range(year_of(self._floor // DAY_SECONDS), LAST_YEAR + 1):
             begin, end = year_start(year) * DAY_SECONDS, year_start(year + 1) * DAY_SECONDS
-            found, cost = self._of_year(year, begin, end)
+            found = self._of_year(year, begin, end)
             if total + found >= count:
-                wanted, begin = count - total, max(begin, self._floor)
-                seconds = range(end - begin)
-                place = bisect_left(seconds, wanted, key=lambda s: self._of_year(year, begin, begin + s + 1)[0])
-                return Reach(begin + place, True)
-            total, work = total + found, work + cost
-            if work > _MAX_WORK:
+                return Reach(self._nth(year, max(begin, self._floor), end, count - total), True)
+            total += found
+            if self._series.work > allowed:
                 return Reach(end - 1, False)
         return Reach(LAST_SECOND, True)
 
-    def _of_year(self, year: int, least: int, end: int) -> tuple[int, int]:
-        """Count the instants of a UTC year that lie from ``least`` to before ``end``; tell also what work that was."""
+    def _nth(self, year: int, begin: int, end: int, wanted: int) -> int:
+        place = bisect_left(
+            range(end - begin), wanted, key=lambda second: self._of_year(year, begin, begin + second + 1)
+        )
+        return begin + place
+
+    def _of_year(self, year: int, least: int, end: int) -> int:
+        """Count the instants of a UTC year that lie from ``least`` to before ``end``."""
         begin, stop = year_start(year) * DAY_SECONDS, year_start(year + 1) * DAY_SECONDS
         key = self._series.key(year)
         whole = self._fixed and least <= begin and stop <= end and self._floor <= begin
         if whole and key in self._years:
-            return self._years[key], 1
-        least, end, total, work = max(least, begin, self._floor), min(end, stop), 0, 0
+            return self._years[key]
+        least, end, total = max(least, begin, self._floor), min(end, stop), 0
         if self._lone and least == self._floor < end:
             total, least = 1, least + 1
         for stretch in self._stretches(year):
-            found, cost = self._of_piece(stretch, least, end)
-            total, work = total + found, work + cost
-        if whole and len(self._years) < _MAX_WORK:
+            total += self._of_piece(stretch, least, end)
+        if whole:
             self._years[key] = total
-        return total, work
+        return total
 
-    def _of_piece(self, stretch: Stretch, least: int, end: int) -> tuple[int, int]:
+    def _of_piece(self, stretch: Stretch, least: int, end: int) -> int:
         offset = stretch.offset
         start, stop = max(stretch.start, least + offset), min(stretch.end, end + offset)
         total = self._series.count(start, stop, offset) if start < stop else 0
-        work = self._series.cost if start < stop else 1
+        self._series.work += 0 if self._fixed else _ZONE_WORK
         if stretch.gap_start < stretch.gap_end:
             moved = list(self._gap_instants(stretch, least, end))
             if moved:
-                regular = set(
-                    self._series.span(max(start, moved[0] + offset), min(stop, moved[-1] + 1 + offset), offset)
-                )
-                total += len({instant for instant in moved if instant + offset not in regular})
-                work += len(moved) // 2
-        return total, work
+                near = self._series.blocks(max(start, moved[0] + offset), min(stop, moved[-1] + 1 + offset), offset)
+                total += len(set(moved) - {moment - offset for moment in moments_of(near)})
+                self._series.work += len(moved) // 2
+        return total
 
 
 def too_far() -> InvalidRecurrence:
@@ -245,11 +277,3 @@ def too_far() -> InvalidRecurrence:
         "reaches too far from DTSTART to be counted at once",
         "pass the checkpoint of an earlier instance, or give UNTIL instead",
     )
-
-
-def _distinct(instants: Iterator[int]) -> Iterator[int]:
-    last = -1
-    for instant in instants:
-        if instant != last:
-            yield instant
-        last = instant
