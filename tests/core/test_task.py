@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, timedelta, timezone
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mainspring.core.errors import InvalidInput
-from mainspring.core.retry import MERGENT
+from mainspring.core.retry import MERGENT, Never
+from mainspring.core.states import Pending
 from mainspring.core.task import (
     FORBIDDEN_HEADERS,
     MAX_BODY_BYTES,
@@ -19,10 +21,12 @@ from mainspring.core.task import (
     FunctionCall,
     HttpCall,
     RunByHand,
+    Task,
     check_name,
+    new_task,
     schedule_of,
 )
-from support.builders import NOW, SCHEDULE_ID, TASK_ID, make_task
+from support.builders import HOUR, HTTP, NOW, SCHEDULE_ID, TASK_ID, at, make_task
 
 URL = "https://example.com/hook"
 URL_CURE = "use http:// or https:// with a host, e.g. https://example.com/hook"
@@ -372,4 +376,102 @@ def test_a_task_knows_the_schedule_that_made_it() -> None:
     """By its rule or by hand; a client's task has none."""
     assert schedule_of(make_task()) is None
     assert schedule_of(make_task(origin=Fired(schedule_id=SCHEDULE_ID, occurrence=NOW))) == SCHEDULE_ID
-    assert schedule_of(make_task(origin=RunByHand(schedule_id=SCHEDULE_ID))) == SCHEDULE_ID
+    assert schedule_of(make_task(origin=RunByHand(schedule_id=SCHEDULE_ID, occurrence=NOW))) == SCHEDULE_ID
+
+
+@pytest.mark.parametrize("key", ["a", "tenant 7", "münchen", "x" * 255])
+def test_a_limit_key_is_printable_text(key: str) -> None:
+    """A tenant or a host, in any script, up to 255 characters; or none."""
+    assert make_task(key=key).key == key
+    assert make_task(key=None).key is None
+
+
+@pytest.mark.parametrize("key", ["", "a\n", "\x00", "\u2028", "\ud800", "x" * 256])
+def test_other_limit_keys_are_refused(key: str) -> None:
+    """Nothing that a log or a page could not show; a long one is shown in part."""
+    with pytest.raises(InvalidInput) as refused:
+        make_task(key=key)
+    assert str(refused.value) == f"key: {key[:40]!r} is no key; use 1 to 255 printable characters"
+
+
+# --- a new task ----------------------------------------------------------------------------------------------------
+
+BERLIN = timezone(timedelta(hours=1))
+
+
+def new(**fields: Any) -> Task:
+    """A new task at ``NOW``."""
+    values: dict[str, Any] = {"task_id": TASK_ID, "call": HTTP, "at": NOW}
+    return new_task(**(values | fields))
+
+
+def test_a_new_task_is_due_at_once() -> None:
+    """Pending, due and meant for the instant of its creation; the rest by default."""
+    assert new() == Task(id=TASK_ID, call=HTTP, state=Pending(due=NOW), created_at=NOW, scheduled_for=NOW)
+
+
+def test_a_new_task_takes_its_options() -> None:
+    """Each option ends in its field."""
+    options: dict[str, Any] = {
+        "project": "shop",
+        "queue": "mail",
+        "name": "welcome",
+        "priority": 7,
+        "retry": Never(),
+        "timeout": HOUR,
+        "start_by": NOW + HOUR,
+        "key": "tenant-7",
+    }
+    task = new(**options)
+    assert {name: getattr(task, name) for name in options} == options
+
+
+@pytest.mark.parametrize(
+    ("fields", "seconds"),
+    [
+        ({"delay": timedelta(minutes=5)}, 300),
+        ({"scheduled_for": at(60)}, 60),
+        ({"scheduled_for": at(60).astimezone(BERLIN)}, 60),
+        ({"scheduled_for": at(60), "delay": timedelta(minutes=5)}, 360),
+        ({"scheduled_for": at(-60)}, -60),
+    ],
+)
+def test_a_new_task_is_due_when_it_is_scheduled_and_delayed(fields: dict[str, Any], seconds: int) -> None:
+    """``delay`` is added to ``scheduled_for``, or to now; an instant in the past is due at once."""
+    task = new(**fields)
+    assert task.state == Pending(due=at(seconds))
+    assert (task.scheduled_for, task.created_at) == (at(seconds), NOW)
+    assert task.scheduled_for.tzinfo is UTC
+
+
+def test_a_negative_delay_is_refused() -> None:
+    """A task is not due before it is scheduled; no delay at all is one."""
+    assert new(delay=timedelta(0)).scheduled_for == NOW
+    with pytest.raises(InvalidInput) as refused:
+        new(delay=timedelta(microseconds=-1))
+    assert str(refused.value) == "delay: -1us is negative; use 0s or more"
+
+
+def test_a_delay_beyond_the_calendar_is_refused() -> None:
+    """The year 9999 is the end; it is said, not raised as an overflow."""
+    with pytest.raises(InvalidInput) as refused:
+        new(delay=timedelta(days=3_000_000))
+    assert str(refused.value) == "delay: the task would be due after the year 9999; use a shorter delay"
+
+
+def test_start_by_is_not_before_due() -> None:
+    """A task that could only expire is a slip; at its very instant it may start. It is kept in UTC."""
+    task = new(delay=HOUR, start_by=(NOW + HOUR).astimezone(BERLIN))
+    assert task.start_by == NOW + HOUR
+    assert task.start_by.tzinfo is UTC
+    with pytest.raises(InvalidInput) as refused:
+        new(delay=HOUR, start_by=NOW + HOUR - timedelta(microseconds=1))
+    assert str(refused.value) == "start_by: it lies before the task is due; use a later instant"
+
+
+@pytest.mark.parametrize("field", ["scheduled_for", "start_by"])
+def test_local_times_are_refused(field: str) -> None:
+    """An instant without an offset is refused by its field."""
+    with pytest.raises(InvalidInput, match="has no offset") as refused:
+        new(**{field: NOW.replace(tzinfo=None)})
+    assert refused.value.field == field

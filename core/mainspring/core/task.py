@@ -154,9 +154,10 @@ class Fired:
 
 @frozen(kw_only=True)
 class RunByHand:
-    """The task was created by a schedule's *run now*, outside its rule."""
+    """The task was created by a schedule by hand: *run now*, or a backfill of ``occurrence``."""
 
     schedule_id: ScheduleId
+    occurrence: datetime
 
 
 Origin: TypeAlias = Direct | Fired | RunByHand
@@ -240,7 +241,8 @@ def new_task(
         due = start + delay
     except OverflowError:
         raise InvalidInput("delay", "the task would be due after the year 9999", "use a shorter delay") from None
-    if start_by is not None and require_utc("start_by", start_by) < due:
+    last = None if start_by is None else require_utc("start_by", start_by)
+    if last is not None and last < due:
         raise InvalidInput("start_by", "it lies before the task is due", "use a later instant")
     return Task(
         id=task_id,
@@ -254,6 +256,6 @@ def new_task(
         priority=priority,
         retry=retry,
         timeout=timeout,
-        start_by=start_by,
+        start_by=last,
         key=key,
     )
