@@ -613,7 +613,7 @@ def test_what_moves_a_pending_task_wakes_the_shell() -> None:
     assert handle(make_task(one_of_each_state()[Failed]), Requeue(at=at(1))).effects == (WakeAt(at=at(1)),)
 
 
-@pytest.mark.parametrize("origin", [Fired(schedule_id=SCHEDULE_ID, occurrence=NOW), RunByHand(schedule_id=SCHEDULE_ID)])
+@pytest.mark.parametrize("origin", [Fired(schedule_id=SCHEDULE_ID, occurrence=NOW), RunByHand(schedule_id=SCHEDULE_ID, occurrence=NOW)])
 @pytest.mark.parametrize(
     ("state", "command", "failed"),
     [

@@ -87,7 +87,7 @@ def test_an_occurrence_makes_a_task() -> None:
         origin=Fired(schedule_id=SCHEDULE_ID, occurrence=NOW),
     )
     slot = Slot(schedule_id=SCHEDULE_ID, occurrence=NOW, until=NOW, count=1, outcome=Created(task_id=task_id), at=at(2))
-    after = changed(schedule, version=2, next_at=tenth(1), wake_at=tenth(1), last_fired=NOW, fired=1)
+    after = changed(schedule, version=2, next_at=tenth(1), wake_at=tenth(1), last_fired=NOW, fired=1, runs=1)
     assert written == Plan(schedule=after, read_version=1, tasks=(task,), slots=(slot,))
 
 
@@ -486,7 +486,7 @@ def test_run_now_makes_a_task_outside_the_rule() -> None:
     world = World(make_schedule())
     written = world.run_now(NOW - SECOND)
     (task,) = written.tasks
-    assert task.origin == RunByHand(schedule_id=SCHEDULE_ID)
+    assert task.origin == RunByHand(schedule_id=SCHEDULE_ID, occurrence=NOW - SECOND)
     assert (task.scheduled_for, task.state) == (NOW - SECOND, Pending(due=NOW - SECOND))
     assert task.id == occurrence_task_id(SCHEDULE_ID, NOW - SECOND, manual=True)
     (slot,) = written.slots
@@ -510,7 +510,7 @@ def test_one_run_by_hand_that_waits_stays_one_by_hand() -> None:
     world.run_now(at(1))
     world.end(world.created[0].id, at(2))
     world.plan(at(2))
-    assert world.created[-1].origin == RunByHand(schedule_id=SCHEDULE_ID)
+    assert world.created[-1].origin == RunByHand(schedule_id=SCHEDULE_ID, occurrence=at(1))
     assert world.schedule.last_fired == NOW
 
 

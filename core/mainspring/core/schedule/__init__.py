@@ -20,10 +20,14 @@ Rules:
 * At most ``MAX_WAITING`` occurrences wait; further ones are skipped (*buffer_full*).
 * An edit of the overlap policy leaves those that wait; they go on under the new policy (``allow_all`` and
   ``cancel_other``, which let nothing wait, meet them at the next plan, in their order).
+* The rule holds from ``starts_at`` to ``ends_at`` and for ``max_runs`` tasks at most; what would come after is no
+  occurrence. Skipping the next occurrence records it at once (*excluded*).
+* A task is due at its occurrence plus its jitter, a fraction of ``jitter`` computed from (schedule, occurrence).
+* *Run now* and *backfill* are marked as made by hand, obey the overlap policy, and have slot records of their own.
 * A task's id is computed from (schedule, occurrence): firing the same occurrence twice makes the same task.
 """
 
-from mainspring.core.schedule.change import ScheduleEdit, edit, new_schedule, pause, resume
+from mainspring.core.schedule.change import ScheduleEdit, backfill, edit, new_schedule, pause, resume, skip_next
 from mainspring.core.schedule.plan import Plan, ScheduleView, nudged, plan, run_now, task_ended
 from mainspring.core.schedule.values import (
     AtMost,
@@ -62,6 +66,7 @@ __all__ = [
     "SlotOutcome",
     "TaskTemplate",
     "Waiting",
+    "backfill",
     "edit",
     "new_schedule",
     "nudged",
@@ -69,5 +74,6 @@ __all__ = [
     "plan",
     "resume",
     "run_now",
+    "skip_next",
     "task_ended",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, TypeVar
 
 from attrs import evolve as changed
@@ -11,8 +11,9 @@ from attrs import frozen
 from mainspring.core.commands import UNSET, Change, Unset
 from mainspring.core.errors import Conflict, InvalidInput
 from mainspring.core.ids import ScheduleId
-from mainspring.core.recurrence import Recurrence, next_after
-from mainspring.core.schedule.plan import Draft, Plan, ScheduleView
+from mainspring.core.instants import format_instant
+from mainspring.core.recurrence import Recurrence, between
+from mainspring.core.schedule.plan import Draft, Plan, ScheduleView, following
 from mainspring.core.schedule.values import (
     MAX_NOTE,
     CatchUp,
@@ -21,11 +22,14 @@ from mainspring.core.schedule.values import (
     Schedule,
     ScheduleEvent,
     TaskTemplate,
+    Waiting,
 )
 from mainspring.core.task import DEFAULT_PROJECT
 
 T = TypeVar("T")
 
+_TICK: Final = timedelta(microseconds=1)
+MAX_BACKFILL: Final = 1_000
 MAX_ROUNDS: Final = 200
 """How many plans one change makes at most to catch up with a schedule that fell behind."""
 
@@ -40,6 +44,10 @@ class ScheduleEdit:
     description: Change[str | None] = UNSET
     overlap: Change[Overlap] = UNSET
     catch_up: Change[CatchUp] = UNSET
+    starts_at: Change[datetime | None] = UNSET
+    ends_at: Change[datetime | None] = UNSET
+    max_runs: Change[int | None] = UNSET
+    jitter: Change[timedelta] = UNSET
 
 
 def new_schedule(
@@ -54,22 +62,31 @@ def new_schedule(
     description: str | None = None,
     overlap: Overlap = "serial",
     catch_up: CatchUp | None = None,
+    starts_at: datetime | None = None,
+    ends_at: datetime | None = None,
+    max_runs: int | None = None,
+    jitter: timedelta = timedelta(0),
 ) -> Schedule:
     """Make a schedule at instant ``at``; its first occurrence is the first one after ``after`` (default: ``at``)."""
-    first = next_after(recurrence, at if after is None else after)
-    return Schedule(
+    schedule = Schedule(
         id=schedule_id,
         recurrence=recurrence,
         template=template,
         created_at=at,
-        next_at=first,
-        wake_at=first,
+        next_at=None,
+        wake_at=None,
         project=project,
         name=name,
         description=description,
         overlap=overlap,
         catch_up=catch_up or CatchUp(),
+        starts_at=starts_at,
+        ends_at=ends_at,
+        max_runs=max_runs,
+        jitter=jitter,
     )
+    first = following(schedule, at if after is None else after)
+    return changed(schedule, next_at=first, wake_at=first)
 
 
 def edit(view: ScheduleView, edit: ScheduleEdit, at: datetime) -> Plan:
@@ -84,10 +101,15 @@ def edit(view: ScheduleView, edit: ScheduleEdit, at: datetime) -> Plan:
         description=_either(edit.description, schedule.description),
         overlap=_either(edit.overlap, schedule.overlap),
         catch_up=_either(edit.catch_up, schedule.catch_up),
+        starts_at=_either(edit.starts_at, schedule.starts_at),
+        ends_at=_either(edit.ends_at, schedule.ends_at),
+        max_runs=_either(edit.max_runs, schedule.max_runs),
+        jitter=_either(edit.jitter, schedule.jitter),
     )
-    if after.recurrence != schedule.recurrence:
+    if _rule(after) != _rule(schedule):
         since = at if schedule.last_fired is None else max(at, schedule.last_fired)
-        draft.next_at = next_after(after.recurrence, since)
+        spent = after.max_runs is not None and schedule.runs + len(draft.tasks) >= after.max_runs
+        draft.next_at = None if spent else following(after, since)
     return draft.finish(after, (ScheduleEvent(at=at, kind="edited"),))
 
 
@@ -107,6 +129,42 @@ def resume(view: ScheduleView, at: datetime) -> Plan:
         return Plan(schedule=view.schedule, read_version=view.schedule.version)
     after = changed(view.schedule, paused=None)
     return _settled(view, at).finish(after, (ScheduleEvent(at=at, kind="resumed"),))
+
+
+def skip_next(view: ScheduleView, at: datetime) -> Plan:
+    """Skip the next occurrence: its record (*excluded*) is written now. ``Conflict`` if there is no next one."""
+    draft = _settled(view, at)
+    if draft.next_at is None:
+        raise Conflict(str(view.schedule), "it has no next occurrence", "there is nothing to skip")
+    skipped = draft.next_at
+    draft.skip_row((skipped,), "excluded")
+    draft.next_at = following(view.schedule, skipped)
+    event = ScheduleEvent(at=at, kind="skipped", note=format_instant(skipped))
+    return draft.finish(view.schedule, (event,))
+
+
+def backfill(view: ScheduleView, start: datetime, end: datetime, at: datetime, overlap: Overlap | None = None) -> Plan:
+    """Run the rule's occurrences from ``start`` to ``end`` (both included) by hand, whatever was made of them before.
+
+    ``overlap`` replaces the schedule's policy for them. ``InvalidInput`` for a range that is not past, that holds no
+    occurrence, or more than ``MAX_BACKFILL``.
+    """
+    if end > at:
+        raise InvalidInput("end", f"{format_instant(end)} is not past", "backfill a range up to now")
+    found = between(view.schedule.recurrence, start - _TICK, end, limit=MAX_BACKFILL + 1)
+    if not found:
+        raise InvalidInput("start", "the range holds no occurrence of the rule", "use a longer range")
+    if len(found) > MAX_BACKFILL:
+        raise InvalidInput("end", f"the range holds more than {MAX_BACKFILL} occurrences", "backfill it in parts")
+    draft = Draft(changed(view.schedule, overlap=overlap or view.schedule.overlap), view.live, at)
+    for occurrence in found:
+        draft.meet(Waiting(occurrence=occurrence, manual=True))
+    note = f"{format_instant(start)} to {format_instant(end)}: {len(found)}"
+    return draft.finish(view.schedule, (ScheduleEvent(at=at, kind="backfilled", note=note),))
+
+
+def _rule(schedule: Schedule) -> tuple[object, ...]:
+    return (schedule.recurrence, schedule.starts_at, schedule.ends_at, schedule.max_runs)
 
 
 def _settled(view: ScheduleView, at: datetime) -> Draft:

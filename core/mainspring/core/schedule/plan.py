@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Final
@@ -106,6 +107,27 @@ def occurrence_task_id(schedule_id: ScheduleId, occurrence: datetime, manual: bo
     return TaskId(uuid7(occurrence, sha256(text.encode()).digest()[:8]))
 
 
+def following(schedule: Schedule, after: datetime) -> datetime | None:
+    """Find the first occurrence after ``after`` within the schedule's start and end; None: there is no more."""
+    start = after if schedule.starts_at is None else max(after, schedule.starts_at - _TICK)
+    found = next_after(schedule.recurrence, start)
+    if found is None or (schedule.ends_at is not None and found > schedule.ends_at):
+        return None
+    return found
+
+
+def jitter_of(schedule: Schedule, occurrence: datetime) -> timedelta:
+    """How long after ``occurrence`` its task is due: a fraction of ``jitter`` computed from both, always the same."""
+    if not schedule.jitter:
+        return schedule.jitter
+    digest = sha256(f"jitter/{schedule.id}/{to_micros(occurrence)}".encode()).digest()
+    return schedule.jitter * (int.from_bytes(digest[:6], "big") / (1 << 48))
+
+
+def _occurrences(tasks: Sequence[Task]) -> list[datetime]:
+    return [task.origin.occurrence for task in tasks if isinstance(task.origin, Fired)]
+
+
 @define
 class Draft:
     """A plan in the making: what a schedule comes to at instant ``at``."""
@@ -135,10 +157,20 @@ class Draft:
             return
         for occurrence in self._caught_up(self._pass(self.at, BATCH)):
             self.meet(Waiting(occurrence=occurrence))
+            if self._spent():
+                self.next_at = None  # the rule has ended: what came after is no occurrence any more
+                return
 
     def behind(self, until: datetime) -> bool:
         """Whether occurrences up to ``until`` are left that no record speaks of."""
         return self.next_at is not None and self.next_at <= until
+
+    def _spent(self) -> bool:
+        """Whether ``max_runs`` tasks of the rule were made, those that wait counted in."""
+        if self.schedule.max_runs is None:
+            return False
+        planned = len(_occurrences(self.tasks)) + sum(1 for due in self.waiting if not due.manual)
+        return self.schedule.runs + planned >= self.schedule.max_runs
 
     def _pass(self, until: datetime, limit: int) -> tuple[datetime, ...]:
         """Move ``next_at`` behind the occurrences up to ``until`` (at most ``limit``); return them, oldest first.
@@ -147,9 +179,9 @@ class Draft:
         """
         if self.next_at is None or self.next_at > until:
             return ()
-        rule = self.schedule.recurrence
-        found = between(rule, self.next_at - _TICK, until, limit=limit)
-        self.next_at = next_after(rule, found[-1] if found else until)
+        last = until if self.schedule.ends_at is None else min(until, self.schedule.ends_at)
+        found = between(self.schedule.recurrence, self.next_at - _TICK, last, limit=limit)
+        self.next_at = following(self.schedule, found[-1] if found else until)
         return found
 
     def _caught_up(self, fresh: tuple[datetime, ...]) -> tuple[datetime, ...]:
@@ -230,10 +262,11 @@ class Draft:
     def create(self, due: Waiting) -> None:
         """Make the task of an occurrence."""
         schedule, template = self.schedule, self.schedule.template
+        spread = timedelta(0) if due.manual else jitter_of(schedule, due.occurrence)
         task = Task(
             id=occurrence_task_id(schedule.id, due.occurrence, due.manual),
             call=template.call,
-            state=Pending(due=self.at),
+            state=Pending(due=max(self.at, due.occurrence + spread)),
             created_at=self.at,
             scheduled_for=due.occurrence,
             project=schedule.project,
@@ -241,7 +274,7 @@ class Draft:
             priority=template.priority,
             retry=template.retry,
             timeout=template.timeout,
-            origin=RunByHand(schedule_id=schedule.id)
+            origin=RunByHand(schedule_id=schedule.id, occurrence=due.occurrence)
             if due.manual
             else Fired(schedule_id=schedule.id, occurrence=due.occurrence),
         )
@@ -272,7 +305,7 @@ class Draft:
     def finish(self, after: Schedule, events: tuple[ScheduleEvent, ...]) -> Plan:
         """Close the plan: ``after`` (the schedule, perhaps changed by hand) as it is afterwards, one version on."""
         before = self.schedule
-        fired = [task.origin.occurrence for task in self.tasks if isinstance(task.origin, Fired)]
+        fired = _occurrences(self.tasks)
         free = after.overlap in PARALLEL or not self.busy()
         ready = bool(self.waiting) and free and after.paused is None
         after = changed(
@@ -282,6 +315,7 @@ class Draft:
             waiting=tuple(self.waiting),
             last_fired=max(fired, default=before.last_fired),
             fired=before.fired + len(self.tasks),
+            runs=before.runs + len(fired),
             last_failed=before.last_failed and not self.tasks,
             version=before.version + 1,
         )

@@ -25,12 +25,13 @@ from mainspring.core.task import (
 
 MAX_WAITING: Final = 1_000
 MAX_DESCRIPTION: Final = 500
+MAX_JITTER: Final = timedelta(days=1)
 MAX_NOTE: Final = 500
 PROMPT: Final = timedelta(seconds=60)
 """How late an occurrence may be seen and still count as on time, whatever the catch-up policy."""
 
 Overlap = Literal["skip", "buffer_one", "buffer_all", "cancel_other", "allow_all", "serial"]
-SkipReason = Literal["overlap", "paused", "outside_window", "missed", "buffer_full"]
+SkipReason = Literal["overlap", "paused", "outside_window", "missed", "buffer_full", "excluded"]
 
 
 def _check_count(instance: object, attribute: Attribute[int], value: int) -> None:
@@ -93,13 +94,26 @@ class Waiting:
     manual: bool = False
 
 
+def _check_max_runs(instance: object, attribute: Attribute[int | None], value: int | None) -> None:
+    if value is not None and value < 1:
+        raise InvalidInput("max_runs", f"{value} is out of range", "use 1 or more, or leave it out")
+
+
+def _check_jitter(instance: object, attribute: Attribute[timedelta], value: timedelta) -> None:
+    if not timedelta(0) <= value <= MAX_JITTER:
+        raise InvalidInput("jitter", f"{format_duration(value)} is out of range", "use 0s to 1d")
+
+
 @frozen(kw_only=True)
 class Schedule:
     """A rule that creates tasks.
 
     ``next_at`` is the first occurrence without a slot record (None: the rule has ended); ``wake_at`` is when
     the schedule has to be planned again (None: never by itself). ``fired`` counts the tasks it made.
-    ``last_failed`` says whether the task that the waiting ones waited for ended as *failed*.
+    The rule holds from ``starts_at`` to ``ends_at`` (both included) and for ``max_runs`` tasks at most; ``runs`` counts
+    those that it made (``fired`` also those made by hand). Each task is due up to ``jitter`` after its occurrence,
+    always the same for the same occurrence. ``last_failed`` says whether the task that the waiting ones waited for
+    ended as *failed*.
     """
 
     id: ScheduleId
@@ -119,6 +133,11 @@ class Schedule:
     last_fired: datetime | None = None
     last_failed: bool = False
     fired: int = 0
+    starts_at: datetime | None = None
+    ends_at: datetime | None = None
+    max_runs: int | None = field(default=None, validator=_check_max_runs)
+    jitter: timedelta = field(default=timedelta(0), validator=_check_jitter)
+    runs: int = 0
 
     def __str__(self) -> str:
         return f"schedule {self.id}"
@@ -176,8 +195,8 @@ class Slot:
 
 @frozen(kw_only=True)
 class ScheduleEvent:
-    """Something that was done to a schedule: ``kind`` is ``created``, ``edited``, ``paused``, ``resumed``, ``ran``."""
+    """Something that was done to a schedule; ``skipped`` is its next occurrence, ``ran`` is *run now*."""
 
     at: datetime
-    kind: Literal["created", "edited", "paused", "resumed", "ran"]
+    kind: Literal["created", "edited", "paused", "resumed", "ran", "skipped", "backfilled"]
     note: str = ""
