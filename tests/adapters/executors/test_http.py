@@ -24,7 +24,7 @@ from adapters.executors.receivers import (
     silent,
     with_receiver,
 )
-from mainspring.adapters.executors.http import HttpExecutor, Signing
+from mainspring.adapters.executors.http import Guard, HttpExecutor, Signing
 from mainspring.core.errors import InvalidInput
 from mainspring.core.ports import Broken, Done, Outcome
 from mainspring.webhooks import verify
@@ -271,6 +271,29 @@ def test_a_host_that_is_none_is_a_failure(host: str) -> None:
             return await post(executor, f"http://{host}:1/x")
 
     assert failure(asyncio.run(use())).kind in {"dns", "url", "connect"}
+
+
+@pytest.mark.parametrize("url", ["http://[:::]/x", "http://[1.2.3.4]/", "http://a..b/", "http://-/"])
+def test_odd_urls_are_failures_too(url: str) -> None:
+    """A URL that the core lets pass but that cannot be called fails by a plain name, without an exception."""
+
+    async def use() -> Outcome:
+        async with closing(HttpExecutor(guard=Guard())) as executor:
+            return await post(executor, url)
+
+    assert failure(asyncio.run(use())).kind in {"url", "dns", "blocked"}
+
+
+def test_a_fault_of_ours_is_an_outcome_too(caplog: pytest.LogCaptureFixture) -> None:
+    """Whatever goes wrong inside is a failure named internal, with its traceback in the log only."""
+
+    def signing(project: str) -> Signing:
+        raise RuntimeError("no such project: s3cr3t")
+
+    outcome, seen = delivered(answer(), signing=signing)
+    assert failure(outcome).kind == "internal"
+    assert failure(outcome).message == f"127.0.0.1:{seen.port} could not be called: RuntimeError"
+    assert any(record.exc_info for record in caplog.records)
 
 
 def test_tls_needs_trust() -> None:
