@@ -11,6 +11,7 @@ from mainspring.adapters.storages.sqlite.rows import read_task
 from mainspring.core.commands import Cancel
 from mainspring.core.effects import NudgeSchedule
 from mainspring.core.errors import Conflict, CorruptHistory, NotFound
+from mainspring.core.events import Event
 from mainspring.core.ids import TaskId
 from mainspring.core.machine import Decision, handle
 from mainspring.core.ports import SUPERSEDED, ScheduleStep, TaskStep
@@ -20,17 +21,39 @@ from mainspring.core.task import Task
 
 
 class Session:
-    """What is written in one transaction; ``now`` is its instant, ``hint`` whether it made something due."""
+    """What is written in one transaction; ``now`` is its instant, ``hint`` whether it made something due.
+
+    Writes of states and histories are gathered and made together: ``flush`` before anything that reads them.
+    """
 
     def __init__(self, connection: sqlite3.Connection, now: datetime) -> None:
         self.connection = connection
         self.now = now
         self.hint = False
+        self._gathered: dict[TaskId, tuple[int, int]] = {}
+        self._states: list[tuple[int, Task]] = []
+        self._events: list[tuple[int, int, Sequence[Event]]] = []
+
+    def flush(self) -> None:
+        """Make the writes that were gathered."""
+        if self._gathered:
+            task_rows.write_states(self.connection, self._states)
+            task_rows.add_history(self.connection, self._events)
+            self._gathered.clear()
+            self._states.clear()
+            self._events.clear()
 
     def insert(self, tasks: Sequence[Task]) -> None:
         """Insert new tasks."""
+        self.flush()
         task_rows.insert(self.connection, tasks)
         self.hint = self.hint or any(isinstance(task.state, Pending) for task in tasks)
+
+    def read(self, task_id: TaskId) -> Task:
+        """Read a task as it is by now."""
+        if task_id in self._gathered:
+            self.flush()
+        return read_task(task_rows.row_of(self.connection, task_id))
 
     def pass_all(self, found: Sequence[tuple[int, Task]], step: TaskStep) -> tuple[Decision, ...]:
         """Pass tasks through ``step`` and write what it gives over their rows."""
@@ -44,7 +67,8 @@ class Session:
 
     def save(self, decision: Decision) -> bool:
         """Write one decision; tell whether its version was still the current one."""
-        found = task_rows.version_of(self.connection, decision.task.id)
+        task_id = decision.task.id
+        found = self._gathered.get(task_id) or task_rows.version_of(self.connection, task_id)
         if found is None or found[1] != decision.read_version:
             return False
         if decision.events:
@@ -52,8 +76,14 @@ class Session:
         return True
 
     def _write(self, n: int, decision: Decision) -> None:
-        task_rows.write(self.connection, n, decision)
-        self.hint = self.hint or isinstance(decision.task.state, Pending)
+        task = decision.task
+        if task_rows.changes_body(decision.events):
+            self.flush()
+            task_rows.write_body(self.connection, n, task)
+        self._gathered[task.id] = (n, task.version)
+        self._states.append((n, task))
+        self._events.append((n, task.version, decision.events))
+        self.hint = self.hint or isinstance(task.state, Pending)
         for effect in decision.effects:
             if isinstance(effect, NudgeSchedule):
                 self._nudge(effect)
@@ -70,6 +100,7 @@ class Session:
 
     def delete(self, task_id: TaskId) -> bool:
         """Remove a task; tell whether there was one."""
+        self.flush()
         there, schedule_id = task_rows.delete(self.connection, task_id)
         if schedule_id is not None:
             self._nudge(NudgeSchedule(schedule_id=schedule_id, at=self.now, failed=False))
@@ -84,6 +115,7 @@ class Session:
 
     def plan(self, schedule: Schedule, step: ScheduleStep) -> Plan:
         """Pass a schedule through ``step`` and write its plan."""
+        self.flush()
         view = ScheduleView(schedule=schedule, live=task_rows.live_of(self.connection, schedule.id))
         plan = step(view, self.now)
         if plan.schedule.id != schedule.id or plan.read_version != schedule.version:
@@ -101,8 +133,7 @@ class Session:
 
     def _cancel(self, task_id: TaskId) -> None:
         try:
-            row = task_rows.row_of(self.connection, task_id)
-            task = read_task(row)
+            task = self.read(task_id)
         except (NotFound, CorruptHistory):
             return  # gone, or a row that taking will quarantine: it will not run either way
         if isinstance(task.state, LIVE):

@@ -86,6 +86,7 @@ class SqliteStorage:
         with self._connections.writing() as connection:
             session = Session(connection, self._clock())
             yield session
+            session.flush()
         if session.hint:
             self._listeners.tell()
 
@@ -219,8 +220,7 @@ class SqliteStorage:
 
 def _update(session: Session, task_id: TaskId, step: TaskStep) -> Decision | Refused:
     try:
-        row = task_rows.row_of(session.connection, task_id)
-        decision = step(read_task(row), session.now)
+        decision = step(session.read(task_id), session.now)
         if not session.save(decision):
             raise Conflict(f"task {task_id}", "it has moved on", "read it again")
     except MainspringError as error:

@@ -25,7 +25,6 @@ from mainspring.adapters.storages.sqlite.rows import (
 from mainspring.core.errors import Conflict, CorruptHistory, NotFound
 from mainspring.core.events import UNRECORDED, Event
 from mainspring.core.ids import ScheduleId, TaskId
-from mainspring.core.machine import Decision
 from mainspring.core.ports import MAX_LIVE
 from mainspring.core.states import LIVE_STATUSES
 from mainspring.core.task import Task
@@ -50,11 +49,10 @@ _QUARANTINE: Final = "UPDATE tasks SET quarantined = ?, due = NULL, lease_until 
 _NAME_HOLDER: Final = (
     "SELECT id FROM tasks WHERE project = ? AND name = ? AND name IS NOT NULL AND ended_at IS NULL AND id <> ?"
 )
-_NEXT_LANE: Final = (
-    "SELECT queue, rank, due FROM tasks WHERE due IS NOT NULL AND (queue, rank) > (?, ?)"
-    " ORDER BY queue, rank, due LIMIT 1"
+_NEXT_QUEUE: Final = (
+    "SELECT queue, rank, due FROM tasks WHERE due IS NOT NULL AND queue > ? ORDER BY queue, rank, due LIMIT 1"
 )
-_NEXT_LANE_OF: Final = (
+_NEXT_RANK: Final = (
     "SELECT queue, rank, due FROM tasks WHERE due IS NOT NULL AND queue = ? AND rank > ? ORDER BY rank, due LIMIT 1"
 )
 _DUE: Final = (
@@ -78,17 +76,21 @@ class Lane(NamedTuple):
 def lanes(connection: sqlite3.Connection, queues: Sequence[str]) -> list[Lane]:
     """Find the lanes that hold pending tasks, by hopping from one to the next in the index."""
     found: list[Lane] = []
-    if not queues:
-        queue, rank = "", _BEGINNING
-        while (row := connection.execute(_NEXT_LANE, (queue, rank)).fetchone()) is not None:
-            found.append(Lane(*row))
-            queue, rank = row[0], row[1]
     for queue in dict.fromkeys(queues):
-        rank = _BEGINNING
-        while (row := connection.execute(_NEXT_LANE_OF, (queue, rank)).fetchone()) is not None:
-            found.append(Lane(*row))
-            rank = row[1]
+        found.extend(_lanes_of(connection, queue, _BEGINNING))
+    row = None if queues else connection.execute(_NEXT_QUEUE, ("",)).fetchone()
+    while row is not None:
+        first = Lane(*row)
+        found += [first, *_lanes_of(connection, first.queue, first.rank)]
+        row = connection.execute(_NEXT_QUEUE, (first.queue,)).fetchone()
     return found
+
+
+def _lanes_of(connection: sqlite3.Connection, queue: str, rank: int) -> Iterator[Lane]:
+    """Find the lanes of a queue behind ``rank``."""
+    while (row := connection.execute(_NEXT_RANK, (queue, rank)).fetchone()) is not None:
+        yield Lane(*row)
+        rank = row[1]
 
 
 def due_rows(connection: sqlite3.Connection, queues: Sequence[str], limit: int, now: int) -> Iterator[TaskRow]:
@@ -195,19 +197,36 @@ def version_of(connection: sqlite3.Connection, task_id: TaskId) -> tuple[int, in
     return row
 
 
-def write(connection: sqlite3.Connection, n: int, decision: Decision) -> None:
-    """Write one decision over row ``n``; ``Conflict``, before anything is changed, if its name is taken."""
-    task = decision.task
-    if not all(type(event) in STATE_ONLY for event in decision.events):
-        holder = _name_holder(connection, task)
-        if holder is not None:
-            raise _taken(task, holder)
-        connection.execute(_UPDATE_BODY, (*body_row(task), n))
-        connection.execute(_UPDATE_KEYS, (*key_columns(task), n))
-    connection.execute(_UPDATE, (*state_row(task), n))
-    for part, event in enumerate(decision.events):
-        if type(event) not in UNRECORDED:
-            connection.execute(_ADD_HISTORY, event_row(n, task.version, part, event))
+def write_states(connection: sqlite3.Connection, rows: Sequence[tuple[int, Task]]) -> None:
+    """Write state and version of tasks over their rows, in order."""
+    connection.executemany(_UPDATE, [(*state_row(task), n) for n, task in rows])
+
+
+def write_body(connection: sqlite3.Connection, n: int, task: Task) -> None:
+    """Write what seldom changes of a task over row ``n``; ``Conflict``, before that, if its name is taken."""
+    holder = _name_holder(connection, task)
+    if holder is not None:
+        raise _taken(task, holder)
+    connection.execute(_UPDATE_BODY, (*body_row(task), n))
+    connection.execute(_UPDATE_KEYS, (*key_columns(task), n))
+
+
+def changes_body(events: Sequence[Event]) -> bool:
+    """Tell whether events may have changed more than state and version."""
+    return not all(type(event) in STATE_ONLY for event in events)
+
+
+def add_history(connection: sqlite3.Connection, rows: Sequence[tuple[int, int, Sequence[Event]]]) -> None:
+    """Append events to histories: number of the row, version that the events led to, events."""
+    connection.executemany(
+        _ADD_HISTORY,
+        [
+            event_row(n, version, part, event)
+            for n, version, events in rows
+            for part, event in enumerate(events)
+            if type(event) not in UNRECORDED
+        ],
+    )
 
 
 def history(connection: sqlite3.Connection, task_id: TaskId) -> tuple[Event, ...]:

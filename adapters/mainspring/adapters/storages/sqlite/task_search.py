@@ -58,8 +58,7 @@ def _walk(
     connection: sqlite3.Connection, conditions: str, values: list[object], after: tuple[int, str], size: int
 ) -> Iterator[TaskRow]:
     statement = (
-        f"SELECT {TASK_COLUMNS}, t.created_at {_FROM}"
-        f" WHERE {conditions} AND (t.created_at, t.id) < (?, ?) {_ORDER}"
+        f"SELECT {TASK_COLUMNS}, t.created_at {_FROM} WHERE {conditions} AND (t.created_at, t.id) < (?, ?) {_ORDER}"
     )
     while True:
         rows: list[TaskRow] = connection.execute(statement, (*values, *after, size)).fetchall()

@@ -40,15 +40,17 @@ CREATE TABLE bodies (
     crc INTEGER NOT NULL
 );
 
--- The recorded events, ordered by the version that each led to. Only ever added to.
+-- The recorded events, ordered by the version that each led to. Only ever added to: at the end of the table, so that
+-- a batch of them fills few pages.
 CREATE TABLE history (
+    n INTEGER PRIMARY KEY,
     task INTEGER NOT NULL REFERENCES tasks (n) ON DELETE CASCADE,
     version INTEGER NOT NULL,
     part INTEGER NOT NULL,
     event TEXT NOT NULL,
-    crc INTEGER NOT NULL,
-    PRIMARY KEY (task, version, part)
-) WITHOUT ROWID;
+    crc INTEGER NOT NULL
+);
+CREATE UNIQUE INDEX history_of_task ON history (task, version, part);
 
 CREATE TABLE schedules (
     n INTEGER PRIMARY KEY,
