@@ -23,9 +23,6 @@ html_static_path = ["_static"]
 html_copy_source = False
 html_show_sourcelink = False
 
-# Two lists of pages end with "*": there may be nothing left for it.
-suppress_warnings = ["toc.empty_glob"]
-
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
 
