@@ -8,6 +8,7 @@ returns in one transaction. What every storage guarantees:
 * **Durable.** When an operation has returned, a crash of the process does not undo it (memory excepted).
 * **Compare-and-set.** An aggregate is written only over the version that its decision read (``read_version``).
 * **History.** The events of each decision are appended with it, in order, except those in ``UNRECORDED``.
+* **Follow-ups.** The ``follow_ups`` of a decision are inserted with it, as ``add`` would.
 * **Names.** At most one *live* (not ended) task of a name in a project: a second one is refused with ``Conflict``.
 * **Slots.** At most one slot for (schedule, occurrence, manual); only a *buffered* one may be replaced.
 * **Nudges.** For each ``NudgeSchedule`` effect, and for each deleted live task that a schedule made, the schedule is
@@ -139,7 +140,8 @@ class Storage(Protocol):
         """Pass due tasks through ``step`` and write what it gives.
 
         Eligible: pending, ``due <= now``, in one of ``queues`` (none: any). At most ``limit``, by priority
-        (higher first), then due, then id. No task is handed to two takers.
+        (higher first), then due, then id. No task is handed to two takers. A step has to answer for the task, and on
+        the version, that it was given: else ``Conflict``, here and in ``reclaim``.
         """
         ...
 
@@ -150,7 +152,9 @@ class Storage(Protocol):
     def save(self, decisions: Sequence[Decision]) -> tuple[bool, ...]:
         """Write decisions that were made outside; for each, whether it was applied (False: its version had moved on).
 
-        One stale decision does not hold up the others. ``Conflict`` (and nothing written) if a name is taken.
+        They are written in order, so a later one may build on an earlier one. A decision without events writes nothing
+        and counts as applied if its version is current. One stale decision does not hold up the others. ``Conflict``
+        (and nothing written) if a name is taken.
         """
         ...
 
@@ -182,7 +186,11 @@ class Storage(Protocol):
         ...
 
     def update_schedule(self, schedule_id: ScheduleId, step: ScheduleStep) -> Plan:
-        """Pass one schedule through ``step`` under lock and write its plan; ``NotFound``, ``Conflict`` (name)."""
+        """Pass one schedule through ``step`` under lock and write its plan.
+
+        ``NotFound``; ``Conflict`` for a taken name, a slot or a task that exists, or a plan of another version. A plan
+        whose schedule has the version that was read changes nothing.
+        """
         ...
 
     def fire(self, limit: int, step: ScheduleStep) -> tuple[Plan, ...]:
@@ -198,7 +206,7 @@ class Storage(Protocol):
         ...
 
     def slots(self, schedule_id: ScheduleId, limit: int = 100) -> tuple[Slot, ...]:
-        """Read the newest slot records of a schedule, newest first; also of one that was deleted."""
+        """Read the newest slot records of a schedule: the latest occurrence first; also of one that was deleted."""
         ...
 
     def schedule_history(self, schedule_id: ScheduleId) -> tuple[ScheduleEvent, ...]:

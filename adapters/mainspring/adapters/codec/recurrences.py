@@ -11,11 +11,12 @@ from typing import Any, Final
 
 from mainspring.adapters.codec.scalars import read_duration, read_instant, write_duration, write_instant
 from mainspring.core.errors import InvalidInput
-from mainspring.core.recurrence import Cron, Interval
+from mainspring.core.recurrence import Cron, Interval, RRule
 
 PARSED: Final = 4096
 
 _parse_cron: Final = lru_cache(maxsize=PARSED)(Cron)
+_parse_rrule: Final = lru_cache(maxsize=PARSED)(RRule.parse)
 
 
 def _read_cron(value: Any, _: Any) -> Cron:
@@ -41,6 +42,20 @@ def _write_cron(rule: Cron) -> dict[str, Any]:
     }
 
 
+def _read_rrule(value: Any, _: Any) -> RRule:
+    fields = _known(value, {"text", "timezone", "gap", "fold"})
+    return _parse_rrule(
+        fields["text"],
+        fields.get("timezone", "UTC"),
+        gap=fields.get("gap", "offset_before"),
+        fold=fields.get("fold", "first"),
+    )
+
+
+def _write_rrule(rule: RRule) -> dict[str, Any]:
+    return {"text": rule.to_text(), "timezone": rule.timezone, "gap": rule.gap, "fold": rule.fold}
+
+
 def _read_interval(value: Any, _: Any) -> Interval:
     fields = _known(value, {"every", "anchor"})
     return Interval(every=read_duration(fields["every"]), anchor=read_instant(fields["anchor"]))
@@ -59,5 +74,9 @@ def _known(value: Any, names: set[str]) -> dict[str, Any]:
 
 _Hooks = tuple[Callable[[Any, Any], Any], Callable[[Any], dict[str, Any]]]
 
-HOOKS: Final[dict[type, _Hooks]] = {Cron: (_read_cron, _write_cron), Interval: (_read_interval, _write_interval)}
+HOOKS: Final[dict[type, _Hooks]] = {
+    Cron: (_read_cron, _write_cron),
+    RRule: (_read_rrule, _write_rrule),
+    Interval: (_read_interval, _write_interval),
+}
 """How each kind of recurrence is read and written."""

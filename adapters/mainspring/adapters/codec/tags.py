@@ -12,7 +12,7 @@ from mainspring.core.recurrence import Recurrence
 from mainspring.core.retry import RetryPolicy
 from mainspring.core.schedule import SlotOutcome
 from mainspring.core.states import STATES, State
-from mainspring.core.task import Call, Direct, Fired, FunctionCall, HttpCall, Origin, RunByHand
+from mainspring.core.task import Call, FunctionCall, HttpCall, Origin
 
 _HUMP: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
@@ -30,7 +30,7 @@ UNIONS: Final[Mapping[UnionType, Mapping[str, type]]] = {
     State: {state.status: state for state in STATES},
     Event: {_snake(event): event for event in EVENTS},
     Call: {"http": HttpCall, "function": FunctionCall},
-    Origin: {"direct": Direct, "fired": Fired, "run_by_hand": RunByHand},
+    Origin: {_snake(origin): origin for origin in _members(Origin)},
     RetryPolicy: {_snake(policy): policy for policy in _members(RetryPolicy)},
     SlotOutcome: {_snake(outcome): outcome for outcome in _members(SlotOutcome)},
     Recurrence: {_snake(rule): rule for rule in _members(Recurrence)},

@@ -269,6 +269,8 @@ class MemoryStorage:
         for effect in decision.effects:
             if isinstance(effect, NudgeSchedule):
                 self._nudge(effect)
+        for task in decision.follow_ups:
+            self._insert(task)
         return True
 
     def _nudge(self, nudge: NudgeSchedule) -> None:

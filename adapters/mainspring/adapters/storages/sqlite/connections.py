@@ -12,6 +12,7 @@ Rules:
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import random
 import sqlite3
@@ -53,9 +54,8 @@ class Connections:
 
     def abandon(self) -> None:
         """Forget the parent's connections, in a forked child: they must neither be used nor closed here."""
-        _LEAKED.extend(self._readers)
-        if self._writer is not None:
-            _LEAKED.append(self._writer)
+        for connection in (*self._readers, self._writer):
+            leave_alone(connection)
         self._fresh()
 
     def close(self) -> None:
@@ -174,8 +174,12 @@ def _patiently(connection: sqlite3.Connection, statement: str, deadline: float) 
 
 
 _ALL: Final[WeakSet[Connections]] = WeakSet()
-_LEAKED: Final[list[sqlite3.Connection]] = []
-"""Connections of a parent process, kept from being closed by the garbage collector."""
+
+
+def leave_alone(connection: sqlite3.Connection | None) -> None:
+    """Keep a connection of a parent process from ever being closed here, also when this process ends."""
+    if connection is not None:
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(connection))
 
 
 def _after_fork() -> None:

@@ -87,6 +87,8 @@ class Session:
         for effect in decision.effects:
             if isinstance(effect, NudgeSchedule):
                 self._nudge(effect)
+        if decision.follow_ups:
+            self.insert(decision.follow_ups)
 
     def _nudge(self, nudge: NudgeSchedule) -> None:
         try:
