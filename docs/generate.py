@@ -14,25 +14,11 @@ import re
 from collections.abc import Iterator
 from html import escape
 from pathlib import Path
-from typing import Final
+from typing import Final, get_args
 
 import attrs
 
-from mainspring.core.commands import (
-    Cancel,
-    ConfirmCancel,
-    Edit,
-    Expire,
-    Fail,
-    Heartbeat,
-    LoseLease,
-    Release,
-    Requeue,
-    RunNow,
-    Snooze,
-    Start,
-    Succeed,
-)
+from mainspring.core.commands import Command
 from mainspring.core.events import EVENTS, UNRECORDED, Event
 from mainspring.core.machine import TRANSITIONS
 from mainspring.core.states import (
@@ -51,21 +37,7 @@ from mainspring.core.states import (
 
 HERE: Final = Path(__file__).resolve().parent
 
-COMMANDS: Final = (
-    Start,
-    Heartbeat,
-    Succeed,
-    Fail,
-    Snooze,
-    Release,
-    ConfirmCancel,
-    LoseLease,
-    Cancel,
-    Expire,
-    Edit,
-    RunNow,
-    Requeue,
-)
+COMMANDS: Final[tuple[type, ...]] = get_args(Command)
 
 # --- the picture ---------------------------------------------------------------------------------------------------
 
@@ -107,8 +79,8 @@ ROUTES: Final[dict[tuple[type[State], type[State]], tuple[str, int, int, str]]] 
     (Pending, Cancelled): ("M170,163 V326 Q170,336 180,336 H768 Q778,336 778,326 V313", 190, 328, "start"),
     (Pending, Expired): ("M130,163 V372 Q130,382 140,382 H699", 190, 374, "start"),
     (Pending, Pending): ("M75,130 H58 Q48,130 48,140 T58,150 H71", 48, 176, "middle"),
-    (Running, Running): ("M460,117 V100 Q460,90 470,90 T480,100 V113", 470, 81, "middle"),
-    (Cancelling, Cancelling): ("M395,276 H378 Q368,276 368,286 T378,296 H391", 361, 290, "end"),
+    (Running, Running): ("M460,117 V100 Q460,90 470,90 T480,100 V113", 488, 97, "start"),
+    (Cancelling, Cancelling): ("M395,276 H378 Q368,276 368,286 T378,296 H391", 361, 284, "end"),
     (Expired, Pending): (
         "M853,382 H892 Q902,382 902,372 V40 Q902,30 892,30 H180 Q170,30 170,40 V113",
         536,
@@ -137,8 +109,15 @@ def arrows() -> dict[tuple[type[State], type[State]], tuple[type[Event], ...]]:
     found: dict[tuple[type[State], type[State]], tuple[type[Event], ...]] = {}
     for source, edges in TRANSITIONS.items():
         for event, target in edges.items():
-            found[source, target] = (*found.get((source, target), ()), event)
+            if event not in changing_nothing():
+                found[source, target] = (*found.get((source, target), ()), event)
     return found
+
+
+def changing_nothing() -> tuple[type[Event], ...]:
+    """Name the events that may happen in every state and leave it as it is: they are noted, not drawn."""
+    rows = list(TRANSITIONS.items())
+    return tuple(event for event in EVENTS if all(edges.get(event) is state for state, edges in rows))
 
 
 def picture() -> str:
@@ -163,6 +142,7 @@ def picture() -> str:
         '  <text class="event" x="120" y="70" text-anchor="end">created</text>',
         *_drawn_arrows(pairs),
         *(line for state, (x, y) in PLACES.items() for line in _drawn_state(state, x, y)),
+        *_drawn_note(),
         "</svg>",
     ]
     return "\n".join(lines) + "\n"
@@ -202,6 +182,14 @@ def _drawn_state(state: type[State], x: int, y: int) -> Iterator[str]:
     )
     yield f'  <text class="state" x="{x}" y="{y - 1}" fill="{line}">{state.__name__}</text>'
     yield f'  <text class="status" x="{x}" y="{y + 15}">API: {escape(API_STATUS[state.status])}</text>'
+
+
+def _drawn_note() -> Iterator[str]:
+    y = HEIGHT - 14
+    if changing_nothing():
+        yield f'  <text class="event" x="440" y="{y}" text-anchor="end">In every state, changing nothing:</text>'
+    for number, event in enumerate(changing_nothing()):
+        yield f'  <text class="event" x="{447 + 120 * number}" y="{y}">{escape(event.__name__)}</text>'
 
 
 # --- the page ------------------------------------------------------------------------------------------------------
@@ -262,9 +250,9 @@ def _state_rows() -> Iterator[tuple[str, ...]]:
 
 
 def _state_section(state: type[State]) -> Iterator[str]:
-    edges = [(a, b, f"`{event.__name__}`") for (a, b), events in arrows().items() for event in events]
-    into = [f"{event} (from `{a.__name__}`)" for a, b, event in edges if b is state and a is not state]
-    out = [f"{event} (to `{b.__name__}`)" for a, b, event in edges if a is state and b is not state]
+    edges = [(a, b, f"`{e.__name__}`") for a, row in TRANSITIONS.items() for e, b in row.items()]
+    into = _grouped("from", [(event, a) for a, b, event in edges if b is state and a is not state])
+    out = _grouped("to", [(event, b) for a, b, event in edges if a is state and b is not state])
     within = [event for a, b, event in edges if a is b is state]
     yield f"### {state.__name__}"
     yield _prose(state)
@@ -272,6 +260,14 @@ def _state_section(state: type[State]) -> Iterator[str]:
     if state is Pending:
         rows[1] = ("In", f"created; {rows[1][1]}")
     yield "\n".join(f"- {head}: {text}" for head, text in rows if text)
+
+
+def _grouped(word: str, edges: list[tuple[str, type[State]]]) -> list[str]:
+    """Name each event once, with all the states that it leads from (or to)."""
+    states: dict[str, list[str]] = {}
+    for event, state in edges:
+        states.setdefault(event, []).append(state.__name__)
+    return [f"{event} ({word} {_names(names)})" for event, names in states.items()]
 
 
 def _value_rows(values: tuple[type, ...]) -> Iterator[tuple[str, ...]]:

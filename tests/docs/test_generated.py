@@ -38,6 +38,7 @@ def test_the_picture_names_every_state_and_every_event(generate: ModuleType) -> 
 
     root = ElementTree.fromstring(generate.picture())  # noqa: S314  our own text
     texts = {element.text for element in root.iter("{http://www.w3.org/2000/svg}text")}
+    assert len(EVENTS) == len({event for edges in generate.TRANSITIONS.values() for event in edges})
     assert {state.__name__ for state in STATES} | {event.__name__ for event in EVENTS} <= texts
 
 
