@@ -94,9 +94,7 @@ def _days(fields: Fields) -> str:
         chosen = f"on {by_date or by_weekday}" if by_date or by_weekday else ""
     else:  # one of two fields joined by OR holds on every day
         chosen = ""
-    if months and " of " not in chosen:
-        return f"{chosen or 'every day'} in {months}"
-    return chosen
+    return chosen or (f"every day in {months}" if months else "")
 
 
 def _by_date(days: Days, months: str) -> str:
@@ -125,7 +123,7 @@ def _by_weekday(days: Days, months: str) -> str:
         for weekday in members(weekdays)
     ]
     special += [f"the last {WEEKDAYS[weekday]}" for weekday in members(days.last_of)]
-    words = [_weekday_names(plain)] if plain else []
+    words = [_weekday_names(plain) + (f" in {months}" if months else "")] if plain else []
     if special:
         words.append(f"{joined(special)} of {months or 'the month'}")
     return joined(words)
