@@ -14,11 +14,13 @@ from mainspring.core.commands import (
     Cancel,
     Command,
     ConfirmCancel,
+    DropReport,
     Edit,
     Expire,
     Fail,
     Heartbeat,
     LoseLease,
+    Note,
     Release,
     Requeue,
     RunNow,
@@ -613,7 +615,9 @@ def test_what_moves_a_pending_task_wakes_the_shell() -> None:
     assert handle(make_task(one_of_each_state()[Failed]), Requeue(at=at(1))).effects == (WakeAt(at=at(1)),)
 
 
-@pytest.mark.parametrize("origin", [Fired(schedule_id=SCHEDULE_ID, occurrence=NOW), RunByHand(schedule_id=SCHEDULE_ID, occurrence=NOW)])
+@pytest.mark.parametrize(
+    "origin", [Fired(schedule_id=SCHEDULE_ID, occurrence=NOW), RunByHand(schedule_id=SCHEDULE_ID, occurrence=NOW)]
+)
 @pytest.mark.parametrize(
     ("state", "command", "failed"),
     [
@@ -666,7 +670,7 @@ def commands(draw: st.DrawFn, task: Task, when: datetime) -> Command:
     run = draw(st.sampled_from([current, current, current, current - 1, current + 1]))
     kind = draw(st.sampled_from(list(one_of_each_command())))
     fields: dict[str, object] = {}
-    if kind in {Heartbeat, Succeed, Fail, Snooze, Release, ConfirmCancel}:
+    if kind in {Heartbeat, Succeed, Fail, Snooze, Release, ConfirmCancel, Note, DropReport}:
         fields["run"] = run
     if kind in {Start, Heartbeat}:
         fields["lease"] = LEASE
@@ -683,6 +687,8 @@ def commands(draw: st.DrawFn, task: Task, when: datetime) -> Command:
             fields["due"] = when + draw(STEPS)
         case "Requeue":
             fields["reset"] = draw(st.booleans())
+        case "DropReport":
+            fields |= {"worker": "elsewhere", "report": "succeeded"}
     return kind(at=when, **fields)
 
 
@@ -766,7 +772,9 @@ def test_nothing_starts_early(lived: list[tuple[Task, Command, Decision]]) -> No
 def test_terminal_is_final(lived: list[tuple[Task, Command, Decision]]) -> None:
     """I6: nothing but an audited requeue leads out of a terminal state."""
     for task, command, decision in lived:
-        if isinstance(task.state, TERMINAL) and decision.events:
+        if isinstance(task.state, TERMINAL) and isinstance(command, DropReport):
+            assert decision.task.state == task.state
+        elif isinstance(task.state, TERMINAL) and decision.events:
             assert isinstance(command, Requeue)
             assert decision.events == (TaskRequeued(at=command.at, was=task.state.status, reset=command.reset),)
 

@@ -11,11 +11,13 @@ from mainspring.core.commands import (
     Cancel,
     Command,
     ConfirmCancel,
+    DropReport,
     Edit,
     Expire,
     Fail,
     Heartbeat,
     LoseLease,
+    Note,
     Release,
     Requeue,
     RunNow,
@@ -29,7 +31,9 @@ from mainspring.core.events import (
     CancelAsked,
     Event,
     LeaseExtended,
+    ReportDropped,
     RetryScheduled,
+    RunNoted,
     RunReleased,
     RunSnoozed,
     RunStarted,
@@ -80,6 +84,10 @@ EDGES: set[tuple[type[State], type[Event], type[State]]] = {
     (Failed, TaskRequeued, Pending),
     (Cancelled, TaskRequeued, Pending),
     (Expired, TaskRequeued, Pending),
+    # What a run says of itself, and what came too late, is recorded and changes nothing.
+    (Running, RunNoted, Running),
+    (Cancelling, RunNoted, Cancelling),
+    *((state, ReportDropped, state) for state in STATES),
 }
 
 PAIRS = [(state, event) for state in STATES for event in EVENTS]
@@ -130,6 +138,7 @@ ENDED: dict[type[Command], Outcome] = {
     Edit: ILLEGAL,
     RunNow: ILLEGAL,
     Requeue: (TaskRequeued, Pending),
+    Note: STALE,
 }
 
 OUTCOMES: dict[type[State], dict[type[Command], Outcome]] = {
@@ -147,6 +156,8 @@ OUTCOMES: dict[type[State], dict[type[Command], Outcome]] = {
         Edit: (TaskEdited, Pending),
         RunNow: (TaskForwarded, Pending),
         Requeue: ILLEGAL,
+        Note: STALE,
+        DropReport: (ReportDropped, Pending),
     },
     Running: {
         Start: ILLEGAL,
@@ -162,6 +173,8 @@ OUTCOMES: dict[type[State], dict[type[Command], Outcome]] = {
         Edit: ILLEGAL,
         RunNow: ILLEGAL,
         Requeue: ILLEGAL,
+        Note: (RunNoted, Running),
+        DropReport: (ReportDropped, Running),
     },
     Cancelling: {
         Start: ILLEGAL,
@@ -177,11 +190,13 @@ OUTCOMES: dict[type[State], dict[type[Command], Outcome]] = {
         Edit: ILLEGAL,
         RunNow: ILLEGAL,
         Requeue: ILLEGAL,
+        Note: (RunNoted, Cancelling),
+        DropReport: (ReportDropped, Cancelling),
     },
-    Succeeded: ENDED,
-    Failed: ENDED,
-    Cancelled: ENDED | {Cancel: NOTHING},
-    Expired: ENDED,
+    Succeeded: ENDED | {DropReport: (ReportDropped, Succeeded)},
+    Failed: ENDED | {DropReport: (ReportDropped, Failed)},
+    Cancelled: ENDED | {Cancel: NOTHING, DropReport: (ReportDropped, Cancelled)},
+    Expired: ENDED | {DropReport: (ReportDropped, Expired)},
 }
 
 
@@ -212,7 +227,7 @@ def test_command_in_state(state: type[State], command: type[Command]) -> None:
 
 
 WORKER_COMMANDS = [
-    command for command in COMMANDS if command in {Heartbeat, Succeed, Fail, Snooze, Release, ConfirmCancel}
+    command for command in COMMANDS if command in {Heartbeat, Succeed, Fail, Snooze, Release, ConfirmCancel, Note}
 ]
 
 

@@ -9,11 +9,13 @@ from mainspring.core.commands import (
     Cancel,
     Command,
     ConfirmCancel,
+    DropReport,
     Edit,
     Expire,
     Fail,
     Heartbeat,
     LoseLease,
+    Note,
     Release,
     Requeue,
     RunNow,
@@ -25,7 +27,9 @@ from mainspring.core.events import (
     CancelAsked,
     Event,
     LeaseExtended,
+    ReportDropped,
     RetryScheduled,
+    RunNoted,
     RunReleased,
     RunSnoozed,
     RunStarted,
@@ -152,6 +156,8 @@ def one_of_each_event(when: datetime = NOW + 2 * SECOND) -> dict[type[Event], Ev
         TaskEdited: TaskEdited(at=when, due=when + DAY, edit=Edit(at=when, due=when + DAY)),
         TaskForwarded: TaskForwarded(at=when),
         TaskRequeued: TaskRequeued(at=when, was="failed", reset=True),
+        RunNoted: RunNoted(at=when, run=RUN, text="half done", progress=0.5),
+        ReportDropped: ReportDropped(at=when, run=RUN - 1, worker="elsewhere", report="succeeded"),
     }
 
 
@@ -171,4 +177,6 @@ def one_of_each_command(when: datetime = NOW + 2 * SECOND) -> dict[type[Command]
         Edit: Edit(at=when, priority=5),
         RunNow: RunNow(at=when),
         Requeue: Requeue(at=when),
+        Note: Note(at=when, run=RUN, text="half done", progress=0.5),
+        DropReport: DropReport(at=when, run=RUN - 1, worker="elsewhere", report="succeeded"),
     }

@@ -142,6 +142,29 @@ class Requeue:
     reset: bool = True
 
 
+MAX_NOTE: Final = 2_000
+
+
+@frozen(kw_only=True)
+class Note:
+    """Run ``run`` says how far it is: a line of text, and a fraction from 0 to 1 if it knows one."""
+
+    at: datetime
+    run: int
+    text: str = ""
+    progress: float | None = None
+
+
+@frozen(kw_only=True)
+class DropReport:
+    """Record that a report of run ``run`` came too late and changed nothing; ``report`` says what it reported."""
+
+    at: datetime
+    run: int
+    worker: str
+    report: str
+
+
 Command: TypeAlias = (
     Start
     | Heartbeat
@@ -156,4 +179,6 @@ Command: TypeAlias = (
     | Edit
     | RunNow
     | Requeue
+    | Note
+    | DropReport
 )

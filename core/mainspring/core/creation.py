@@ -29,17 +29,17 @@ ClashPolicy: TypeAlias = Literal["reject", "keep", "replace", "debounce"]
 How: TypeAlias = Literal["created", "kept", "replaced", "debounced", "repeated"]
 
 
+def _check_key(instance: object, attribute: Attribute[str], value: str) -> None:
+    if not 1 <= len(value) <= MAX_KEY or not value.isascii() or not value.isprintable():
+        raise InvalidInput("idempotency_key", f"{value[:40]!r} is no key", f"use 1 to {MAX_KEY} ASCII characters")
+
+
 @frozen(kw_only=True)
 class IdempotencyKey:
     """What a client calls a request, and a fingerprint of the request itself."""
 
-    key: str = field()
+    key: str = field(validator=_check_key)
     fingerprint: str
-
-    @key.validator
-    def _check_key(self, attribute: Attribute[str], value: str) -> None:
-        if not 1 <= len(value) <= MAX_KEY or not value.isascii() or not value.isprintable():
-            raise InvalidInput("idempotency_key", f"{value[:40]!r} is no key", f"use 1 to {MAX_KEY} ASCII characters")
 
 
 @frozen(kw_only=True)

@@ -137,6 +137,26 @@ class TaskRequeued:
     reset: bool
 
 
+@frozen(kw_only=True)
+class RunNoted:
+    """Run ``run`` said how far it is."""
+
+    at: datetime
+    run: int
+    text: str
+    progress: float | None
+
+
+@frozen(kw_only=True)
+class ReportDropped:
+    """A report of run ``run`` came when that run was no longer current; it changed nothing."""
+
+    at: datetime
+    run: int
+    worker: str
+    report: str
+
+
 Event: TypeAlias = (
     RunStarted
     | LeaseExtended
@@ -151,6 +171,8 @@ Event: TypeAlias = (
     | TaskEdited
     | TaskForwarded
     | TaskRequeued
+    | RunNoted
+    | ReportDropped
 )
 
 EVENTS: Final[tuple[type[Event], ...]] = (
@@ -167,6 +189,8 @@ EVENTS: Final[tuple[type[Event], ...]] = (
     TaskEdited,
     TaskForwarded,
     TaskRequeued,
+    RunNoted,
+    ReportDropped,
 )
 
 UNRECORDED: Final[frozenset[type[Event]]] = frozenset({LeaseExtended})

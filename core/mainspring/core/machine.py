@@ -23,21 +23,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from hashlib import sha256
 from typing import Final, TypeVar, assert_never
 
 from attrs import evolve as changed
 from attrs import frozen
 
 from mainspring.core.commands import (
+    MAX_NOTE,
     Cancel,
     Change,
     Command,
     ConfirmCancel,
+    DropReport,
     Edit,
     Expire,
     Fail,
     Heartbeat,
     LoseLease,
+    Note,
     Release,
     Requeue,
     RunNow,
@@ -52,7 +56,9 @@ from mainspring.core.events import (
     CancelAsked,
     Event,
     LeaseExtended,
+    ReportDropped,
     RetryScheduled,
+    RunNoted,
     RunReleased,
     RunSnoozed,
     RunStarted,
@@ -64,6 +70,7 @@ from mainspring.core.events import (
     TaskForwarded,
     TaskRequeued,
 )
+from mainspring.core.ids import ENTROPY_BYTES, TaskId, uuid7
 from mainspring.core.instants import format_instant
 from mainspring.core.retry import Failure, GiveUp, RetryAt, judge
 from mainspring.core.states import (
@@ -79,7 +86,7 @@ from mainspring.core.states import (
     Succeeded,
     Tally,
 )
-from mainspring.core.task import Task, schedule_of
+from mainspring.core.task import Followed, Task, new_task, schedule_of
 
 TRANSITIONS: Final[Mapping[type[State], Mapping[type[Event], type[State]]]] = {
     Pending: {
@@ -88,6 +95,7 @@ TRANSITIONS: Final[Mapping[type[State], Mapping[type[Event], type[State]]]] = {
         TaskExpired: Expired,
         TaskEdited: Pending,
         TaskForwarded: Pending,
+        ReportDropped: Pending,
     },
     Running: {
         LeaseExtended: Running,
@@ -97,16 +105,20 @@ TRANSITIONS: Final[Mapping[type[State], Mapping[type[Event], type[State]]]] = {
         RunSnoozed: Pending,
         RunReleased: Pending,
         CancelAsked: Cancelling,
+        RunNoted: Running,
+        ReportDropped: Running,
     },
     Cancelling: {
         LeaseExtended: Cancelling,
         RunSucceeded: Succeeded,
         TaskCancelled: Cancelled,
+        RunNoted: Cancelling,
+        ReportDropped: Cancelling,
     },
-    Succeeded: {TaskRequeued: Pending},
-    Failed: {TaskRequeued: Pending},
-    Cancelled: {TaskRequeued: Pending},
-    Expired: {TaskRequeued: Pending},
+    Succeeded: {TaskRequeued: Pending, ReportDropped: Succeeded},
+    Failed: {TaskRequeued: Pending, ReportDropped: Failed},
+    Cancelled: {TaskRequeued: Pending, ReportDropped: Cancelled},
+    Expired: {TaskRequeued: Pending, ReportDropped: Expired},
 }
 
 REPEAT_WINDOW: Final = timedelta(seconds=10)
@@ -125,12 +137,14 @@ class Decision:
     """What a command comes to: the task as it is now, what happened, and what the shell has to do.
 
     ``read_version`` is the version that the decision was made on: a write is refused if it is no longer current.
+    ``follow_ups`` are tasks to be created with it, in the same transaction.
     """
 
     task: Task
     read_version: int
     events: tuple[Event, ...]
     effects: tuple[Effect, ...]
+    follow_ups: tuple[Task, ...] = ()
 
 
 def handle(task: Task, command: Command) -> Decision:
@@ -142,7 +156,8 @@ def handle(task: Task, command: Command) -> Decision:
     if events:
         after = changed(after, version=task.version + 1)
     effects = tuple(effect for event in events for effect in _effects(after, event))
-    return Decision(task=after, read_version=task.version, events=events, effects=effects)
+    follow_ups = tuple(task for event in events for task in _follow_ups(after, event))
+    return Decision(task=after, read_version=task.version, events=events, effects=effects, follow_ups=follow_ups)
 
 
 def decide(task: Task, command: Command) -> tuple[Event, ...]:  # noqa: C901  one case a command
@@ -177,6 +192,10 @@ def decide(task: Task, command: Command) -> tuple[Event, ...]:  # noqa: C901  on
             return _run_now(task, command)
         case Requeue():
             return _requeue(task, command)
+        case Note():
+            return _note(task, command)
+        case DropReport():
+            return (ReportDropped(at=command.at, run=command.run, worker=command.worker, report=command.report),)
         case _:
             assert_never(command)
 
@@ -213,6 +232,8 @@ def evolve(state: State, event: Event) -> State:  # noqa: C901  one case an even
         case TaskRequeued():
             tally = Tally(runs=state.tally.runs) if event.reset else state.tally
             return Pending(due=event.at, tally=tally)
+        case RunNoted() | ReportDropped():
+            return state
         case _:
             assert_never(event)
 
@@ -356,6 +377,13 @@ def _requeue(task: Task, command: Requeue) -> tuple[Event, ...]:
     return (TaskRequeued(at=command.at, was=task.state.status, reset=command.reset),)
 
 
+def _note(task: Task, command: Note) -> tuple[Event, ...]:
+    held = _held(task, command.run)
+    if command.progress is not None and not 0 <= command.progress <= 1:
+        raise InvalidInput("progress", f"{command.progress} is out of range", "use a fraction from 0 to 1")
+    return (RunNoted(at=command.at, run=held.run, text=command.text[:MAX_NOTE], progress=command.progress),)
+
+
 # --- evolve, and what an event does beside the state ---------------------------------------------------------------
 
 
@@ -445,6 +473,8 @@ def _apply(task: Task, event: Event) -> Task:
 def _effects(task: Task, event: Event) -> tuple[Effect, ...]:
     state = task.state
     match event:
+        case RunNoted() | ReportDropped():
+            return ()
         case RunStarted():
             begin = BeginRun(task_id=task.id, run=event.run, deadline=event.deadline, lease_until=event.lease_until)
             return (begin,)
@@ -459,3 +489,29 @@ def _effects(task: Task, event: Event) -> tuple[Effect, ...]:
             return (NudgeSchedule(schedule_id=schedule_id, at=event.at, failed=isinstance(state, Failed)),)
         case _:
             return ()
+
+
+def _follow_ups(task: Task, event: Event) -> tuple[Task, ...]:
+    """The task that follows this end, if one was asked for; its id is computed, so that it is made only once."""
+    match event:
+        case RunSucceeded():
+            wanted = task.on_success
+        case TaskFailed() | TaskExpired():
+            wanted = task.on_failure
+        case _:
+            return ()
+    if wanted is None:
+        return ()
+    status = task.state.status
+    digest = sha256(f"{task.id}/{task.state.tally.runs}/{status}".encode()).digest()
+    follow_up = new_task(
+        task_id=TaskId(uuid7(event.at, digest[:ENTROPY_BYTES])),
+        call=wanted.call,
+        at=event.at,
+        delay=wanted.delay,
+        project=task.project,
+        queue=wanted.queue,
+        retry=wanted.retry,
+        timeout=wanted.timeout,
+    )
+    return (changed(follow_up, origin=Followed(task_id=task.id, status=status)),)

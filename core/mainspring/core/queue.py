@@ -62,22 +62,22 @@ def _check_concurrency(instance: object, attribute: Attribute[int | None], value
         raise InvalidInput("concurrency", f"{value} is out of range", f"use 1 to {MAX_CONCURRENCY}, or pause the queue")
 
 
+def _check_count(instance: object, attribute: Attribute[int], value: int) -> None:
+    if not 1 <= value <= MAX_RATE:
+        raise InvalidInput("rate", f"{value} starts are out of range", f"use 1 to {MAX_RATE}")
+
+
+def _check_per(instance: object, attribute: Attribute[timedelta], value: timedelta) -> None:
+    if not MIN_WINDOW <= value <= MAX_WINDOW:
+        raise InvalidInput("rate", f"a window of {format_duration(value)} is out of range", "use 1s to 7d")
+
+
 @frozen(kw_only=True)
 class Rate:
     """At most ``count`` starts in every window of length ``per`` (1 s to 1 week)."""
 
-    count: int = field()
-    per: timedelta = field()
-
-    @count.validator
-    def _check_count(self, attribute: Attribute[int], value: int) -> None:
-        if not 1 <= value <= MAX_RATE:
-            raise InvalidInput("rate", f"{value} starts are out of range", f"use 1 to {MAX_RATE}")
-
-    @per.validator
-    def _check_per(self, attribute: Attribute[timedelta], value: timedelta) -> None:
-        if not MIN_WINDOW <= value <= MAX_WINDOW:
-            raise InvalidInput("rate", f"a window of {format_duration(value)} is out of range", "use 1s to 7d")
+    count: int = field(validator=_check_count)
+    per: timedelta = field(validator=_check_per)
 
 
 @frozen(kw_only=True)

@@ -15,7 +15,7 @@ from attrs import Attribute, field, frozen
 from mainspring.core.errors import InvalidInput
 from mainspring.core.ids import ScheduleId, TaskId
 from mainspring.core.instants import format_duration, require_utc
-from mainspring.core.retry import MERGENT, RetryPolicy
+from mainspring.core.retry import MAX_DELAY, MERGENT, RetryPolicy
 from mainspring.core.states import Pending, State
 
 MAX_BODY_BYTES: Final = 1_048_576
@@ -160,13 +160,26 @@ class RunByHand:
     occurrence: datetime
 
 
-Origin: TypeAlias = Direct | Fired | RunByHand
+@frozen(kw_only=True)
+class Followed:
+    """The task was created by the end of another one, which asked for it."""
+
+    task_id: TaskId
+    status: str
+
+
+Origin: TypeAlias = Direct | Fired | RunByHand | Followed
 
 
 def validate_key(instance: object, attribute: Attribute[str | None], value: str | None) -> None:
     """Validate an attribute that holds a limit key (attrs calls this)."""
     if value is not None and (not 1 <= len(value) <= MAX_KEY or not value.isprintable()):
         raise InvalidInput("key", f"{value[:40]!r} is no key", f"use 1 to {MAX_KEY} printable characters")
+
+
+def _check_delay(instance: object, attribute: Attribute[timedelta], value: timedelta) -> None:
+    if not timedelta(0) <= value <= MAX_DELAY:
+        raise InvalidInput("delay", f"{format_duration(value)} is out of range", "use 0s to 365d")
 
 
 def validate_timeout(instance: object, attribute: Attribute[timedelta], value: timedelta) -> None:
@@ -182,12 +195,24 @@ def validate_priority(instance: object, attribute: Attribute[int], value: int) -
 
 
 @frozen(kw_only=True)
+class FollowUp:
+    """A task to be created in the same transaction as the end of another one."""
+
+    call: Call
+    queue: str = field(default=DEFAULT_QUEUE, validator=validate_name)
+    delay: timedelta = field(default=timedelta(0), validator=_check_delay)
+    retry: RetryPolicy = MERGENT
+    timeout: timedelta = field(default=DEFAULT_TIMEOUT, validator=validate_timeout)
+
+
+@frozen(kw_only=True)
 class Task:
     """One unit of work.
 
     ``version`` counts the decisions written so far; the version that a worker holds is its fencing token.
     ``key`` is what the limits per key of its queue go by (a tenant, a host).
     ``scheduled_for`` is when it was first to run; ``start_by`` is the last instant at which it may start.
+    ``on_success`` and ``on_failure`` (failed for good, or expired) ask for a task to follow its end.
     ``forwarded_at`` is when it was last told to run now (so that repeating the request is safe).
     """
 
@@ -206,6 +231,8 @@ class Task:
     timeout: timedelta = field(default=DEFAULT_TIMEOUT, validator=validate_timeout)
     start_by: datetime | None = None
     origin: Origin = Direct()
+    on_success: FollowUp | None = None
+    on_failure: FollowUp | None = None
     forwarded_at: datetime | None = None
 
     def __str__(self) -> str:
@@ -214,7 +241,7 @@ class Task:
 
 def schedule_of(task: Task) -> ScheduleId | None:
     """Name the schedule that made the task, if one did."""
-    return None if isinstance(task.origin, Direct) else task.origin.schedule_id
+    return task.origin.schedule_id if isinstance(task.origin, Fired | RunByHand) else None
 
 
 def new_task(
@@ -232,6 +259,8 @@ def new_task(
     timeout: timedelta = DEFAULT_TIMEOUT,
     start_by: datetime | None = None,
     key: str | None = None,
+    on_success: FollowUp | None = None,
+    on_failure: FollowUp | None = None,
 ) -> Task:
     """Make a pending task at instant ``at``, due at ``scheduled_for`` (default: ``at``) plus ``delay``."""
     if delay < timedelta(0):
@@ -258,4 +287,6 @@ def new_task(
         timeout=timeout,
         start_by=last,
         key=key,
+        on_success=on_success,
+        on_failure=on_failure,
     )

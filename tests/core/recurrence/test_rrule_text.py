@@ -133,23 +133,23 @@ def test_what_the_standard_forbids_is_refused_with_its_paragraph(text: str, fiel
 
 def test_a_thousand_dates_are_the_bound() -> None:
     """RDATE and EXDATE together hold at most 1,000 dates, wherever they stand."""
-    days = [f"{date(1997, 1, 1) + timedelta(days=n):%Y%m%d}" for n in range(900)]
-    many = "RRULE:FREQ=DAILY\nRDATE:" + ",".join(days[:450]) + "\nEXDATE:" + ",".join(days[450:])
-    assert len(RRule.parse(many, dtstart=START).rdates) == 450
+    days = [f"{date(1997, 1, 1) + timedelta(days=n):%Y%m%d}" for n in range(890)]
+    many = "RRULE:FREQ=DAILY\nRDATE:" + ",".join(days[:445]) + "\nEXDATE:" + ",".join(days[445:])
+    assert len(RRule.parse(many, dtstart=START).rdates) == 445
+    assert RRule.parse(RRule.parse(many, dtstart=START).to_text()).exdays[-1] == date(1999, 6, 9)
+    few = ",".join(["19970101"] * 500)
     with pytest.raises(InvalidRecurrence, match="at most 8192"):
-        RRule.parse(many + "\nRDATE:" + ",".join(days[:101]), dtstart=START)
+        RRule.parse(f"RRULE:FREQ=DAILY\nRDATE:{few}\nEXDATE:{few}", dtstart=START)
 
 
 def test_a_text_that_is_too_long_once_its_start_is_written_is_refused() -> None:
     """The bound of 8 KiB holds for what to_text writes too, so that whatever was parsed can be parsed again."""
-    dates = ",".join(f"{date(1997, 1, 1) + timedelta(days=n):%Y%m%d}T0000" + "00Z" for n in range(480))
-    text = "RDATE:" + dates
-    text += "," + "19970101T000001Z" if len(text) < 8_160 else ""
+    dates = [f"{date(1997, 1, 1) + timedelta(days=n):%Y%m%d}T000001Z" for n in range(481)]
+    assert len(RRule.parse("RDATE:" + ",".join(dates[:-1]), dtstart=START).rdates) == 480
+    text = "RDATE:" + ",".join(dates)
     assert len(text) <= 8_192
-    short = "RDATE:" + dates[: 16 * 17 + 16]
-    assert len(RRule.parse(short, dtstart=START).rdates) == 17
     with pytest.raises(InvalidRecurrence, match="DTSTART written out"):
-        RRule.parse(text, "America/Argentina/ComodRivadavia", START)
+        RRule.parse(text, dtstart=START)
 
 
 @pytest.mark.parametrize("text", [None, 3, b"FREQ=DAILY"])
@@ -289,8 +289,8 @@ def test_rdate_and_exdate_in_all_their_forms() -> None:
         "EXDATE;TZID=UTC:20260102T080000,20260105T080000Z"
     )
     assert first(rule, 99) == [
-        "2026-01-06T08:00:00Z", "2026-01-10T00:00:00Z", "2026-01-11T08:00:00Z", "2026-01-14T23:00:00Z",
-    ]  # fmt: skip
+        "2026-01-06T08:00:00Z", "2026-01-10T00:00:00Z", "2026-01-14T23:00:00Z",
+    ]  # fmt: skip -- January 11 is a Sunday
     assert RRule.parse(rule.to_text()) == rule
 
 
