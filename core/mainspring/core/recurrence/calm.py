@@ -70,6 +70,6 @@ class Calm:
 
 
 @lru_cache(maxsize=1024)
-def calm(name: str) -> Calm:
+def calm_of(name: str) -> Calm:
     """Give the one ``Calm`` of a zone."""
     return Calm(load_zone(name))

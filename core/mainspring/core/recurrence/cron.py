@@ -13,7 +13,7 @@ from typing import Final, get_args
 from attrs import field, frozen
 
 from mainspring.core.errors import InvalidRecurrence
-from mainspring.core.recurrence.calm import Calm, calm
+from mainspring.core.recurrence.calm import Calm, calm_of
 from mainspring.core.recurrence.cron_dst import Policy, next_instant
 from mainspring.core.recurrence.cron_masks import Masks
 from mainspring.core.recurrence.cron_syntax import DayRule, Fields, normalize, read
@@ -48,7 +48,7 @@ class Cron:
     fields: Fields = field(init=False, eq=False, repr=False)
     masks: Masks = field(init=False, eq=False, repr=False)
     policy: Policy = field(init=False, eq=False, repr=False)
-    _calm: Calm | None = field(init=False, eq=False, repr=False)
+    calm: Calm | None = field(init=False, eq=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
         _one_of("days", self.days, get_args(DayRule))
@@ -61,7 +61,7 @@ class Cron:
         derive(self, "fields", fields)
         derive(self, "masks", Masks.of(fields))
         derive(self, "policy", Policy(fields.wildcard, self.gap, self.fold))
-        derive(self, "_calm", None if self.timezone in _UTC_NAMES else calm(self.timezone))
+        derive(self, "calm", None if self.timezone in _UTC_NAMES else calm_of(self.timezone))
 
     @classmethod
     def parse(
@@ -86,9 +86,9 @@ class Cron:
         """Give the first instant (UTC) strictly after ``after`` (aware), or None within 400 years."""
         if after.tzinfo is not UTC:
             after = utc_instant("after", after)
-        if self._calm is None:
+        if self.calm is None:
             return self.masks.next(after, UTC)
-        return next_instant(self.masks, self.policy, self._calm, after)
+        return next_instant(self.masks, self.policy, self.calm, after)
 
     def to_text(self) -> str:
         """Write the expression; ``parse`` with the same zone and options reads it back to an equal value."""
