@@ -151,4 +151,5 @@ class Page:
 def _environment() -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("MAINSPRING_")}
     path = f"{SCRIPTS}{os.pathsep}{kept.get('PATH', '')}"
-    return {**kept, "PATH": path, "COLUMNS": "100", "NO_COLOR": "1", "TZ": "UTC"}
+    fixed = {"COLUMNS": "100", "NO_COLOR": "1", "TZ": "UTC", "MAINSPRING_STORE": "sqlite:///tasks.db"}
+    return {**kept, **fixed, "PATH": path}
