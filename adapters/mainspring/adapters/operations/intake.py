@@ -43,10 +43,14 @@ class TaskRequest:
 
 @frozen(kw_only=True)
 class ScheduleRequest:
-    """A schedule as a caller asks for it: exactly one of ``cron``, ``rrule`` and ``every``."""
+    """A schedule as a caller asks for it: exactly one of ``cron``, ``rrule`` and ``every``.
+
+    ``seconds``: the cron expression begins with a field of seconds.
+    """
 
     call: Call
     cron: str | None = None
+    seconds: bool = False
     rrule: str | None = None
     every: Duration | None = None
     timezone: str = "UTC"
@@ -138,6 +142,7 @@ def recurrence_of(
     timezone: str,
     dtstart: Instant | None,
     at: datetime,
+    seconds: bool = False,
 ) -> tuple[Recurrence, datetime]:
     """Make the rule that is asked for, and say after which instant its first occurrence counts.
 
@@ -147,11 +152,13 @@ def recurrence_of(
     if len(given) != 1:
         what = f"{' and '.join(given)} were given" if given else "none was given"
         raise InvalidInput("cron, rrule or every", what, "give exactly one of them")
+    if seconds and cron is None:
+        raise InvalidInput("seconds", "only a cron expression may have a field of them", "leave it out")
     start = None if dtstart is None else instant_of("dtstart", dtstart)
     if cron is not None:
         if start is not None:
             raise InvalidInput("dtstart", "a cron rule takes none", "leave it out, or use an rrule")
-        return Cron.parse(cron, timezone=timezone), at
+        return Cron.parse(cron, timezone=timezone, seconds=seconds), at
     if every is not None:
         return Interval(every=duration_of("every", every), anchor=start or at), at
     assert rrule is not None  # noqa: S101  exactly one of the three was given
@@ -170,6 +177,7 @@ def schedule_of(request: ScheduleRequest, at: datetime, entropy: Entropy) -> Sch
         timezone=request.timezone,
         dtstart=request.dtstart,
         at=at,
+        seconds=request.seconds,
     )
     template = TaskTemplate(
         call=request.call,

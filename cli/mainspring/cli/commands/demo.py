@@ -1,0 +1,73 @@
+"""``mainspring demo``: watch it work."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import click
+
+SHORTEST: Final = 6
+
+
+@click.command()
+@click.option(
+    "--seconds",
+    type=click.IntRange(SHORTEST, 3600),
+    default=12,
+    show_default=True,
+    help="How long the schedules go on firing, about.",
+)
+@click.option("--keep", metavar="DIR", help="Leave the store, the receiver's log and the workers' logs in this folder.")
+@click.pass_context
+def demo(ctx: click.Context, seconds: int, keep: str | None) -> None:
+    """Watch it work: a receiver, workers, tasks, schedules, retries, and a kill -9 in the middle.
+
+    Everything is real and runs in processes of its own: a SQLite file, a receiver on the loopback interface that writes
+    down each delivery, and a worker that is killed and replaced. The table at the end is made from the receiver's own
+    log. Ends with 0 only if nothing was lost.
+    """
+    from mainspring.cli.demo.play import play
+    from mainspring.cli.demo.show import make_show, show_verdict
+
+    _require_http()
+    with _folder(keep) as folder:
+        with make_show() as show:
+            verdict = play(folder, seconds, show)
+        show_verdict(verdict)
+        if keep is not None:
+            click.echo(f"kept in {folder}: demo.db, receiver.jsonl and the workers' logs")
+    if verdict.problems:
+        ctx.exit(1)
+
+
+def _require_http() -> None:
+    from importlib.util import find_spec
+
+    from mainspring.core.errors import InvalidInput
+
+    if find_spec("aiohttp") is None:
+        raise InvalidInput("demo", "HTTP calls need aiohttp", "run: pip install 'mainspring[http]'")
+
+
+@contextmanager
+def _folder(keep: str | None) -> Generator[Path]:
+    from tempfile import TemporaryDirectory
+
+    from mainspring.core.errors import InvalidInput
+
+    if keep is None:
+        with TemporaryDirectory(prefix="mainspring-demo-") as name:
+            yield Path(name)
+        return
+    folder = Path(keep)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        used = any(folder.iterdir())
+    except OSError as error:
+        raise InvalidInput("keep", f"{folder} cannot be used ({error.strerror})", "name a new folder") from None
+    if used:
+        raise InvalidInput("keep", f"{folder} is not empty", "name a new folder")
+    yield folder

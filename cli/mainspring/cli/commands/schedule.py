@@ -1,0 +1,307 @@
+"""``mainspring schedule``: add, look at and change schedules."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final, Unpack, cast
+
+import click
+
+from mainspring.cli.calls import CallOptions, call_from, call_options
+from mainspring.cli.invocation import Invocation, json_option, pass_invocation, store_option
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from mainspring.app import SyncMainspring
+    from mainspring.core.recurrence import Recurrence
+    from mainspring.core.schedule import Overlap, Plan, Schedule, ScheduleEvent, Slot
+
+OVERLAPS: Final = ("serial", "skip", "buffer_one", "buffer_all", "cancel_other", "allow_all")
+"""As in ``mainspring.core.schedule``, which is not imported to show a help; a test compares them."""
+
+UPCOMING: Final = 5
+SLOTS: Final = 10
+
+
+@click.group()
+def schedule() -> None:
+    """Add, look at and change schedules."""
+
+
+class _AddOptions(CallOptions):
+    cron: str | None
+    seconds: bool
+    rrule: str | None
+    dtstart: str | None
+    every: str | None
+    tz: str
+    name: str | None
+    description: str | None
+    overlap: str
+    as_json: bool
+
+
+@schedule.command()
+@call_options
+@click.option("--cron", metavar="EXPR", help="A cron expression, e.g. '30 2 * * 1-5'.")
+@click.option("--seconds", is_flag=True, help="The cron expression begins with a field of seconds.")
+@click.option("--rrule", metavar="RULE", help="An iCalendar rule (RFC 5545), e.g. 'FREQ=MONTHLY;BYDAY=3TU'.")
+@click.option("--dtstart", metavar="ISO", help="Where the RRULE or the interval starts.  [default: now]")
+@click.option("--every", metavar="DURATION", help="A fixed interval of elapsed time, e.g. 10m.")
+@click.option("--tz", metavar="ZONE", default="UTC", show_default=True, help="The time zone, e.g. Europe/Berlin.")
+@click.option("--name", help="No two schedules may have the same name.")
+@click.option("--description", help="A note for people, at most 500 characters.")
+@click.option(
+    "--overlap",
+    type=click.Choice(OVERLAPS),
+    default="serial",
+    show_default=True,
+    help="What happens when it fires while a task of it has not ended.",
+)
+@json_option
+@store_option
+@pass_invocation
+def add(invocation: Invocation, **options: Unpack[_AddOptions]) -> None:
+    """Add a schedule that calls URL, or with --call a registered function.
+
+    Give exactly one of --cron, --rrule and --every. Prints the id of the new schedule.
+    """
+    from datetime import UTC, datetime
+
+    from mainspring.adapters.chance import SystemEntropy
+    from mainspring.adapters.operations import ScheduleRequest
+    from mainspring.adapters.operations.intake import schedule_of
+    from mainspring.cli.wiring import creating, load_app
+
+    app = load_app(options["import_"])
+    request = ScheduleRequest(
+        call=call_from(options, app),
+        cron=options["cron"],
+        seconds=options["seconds"],
+        rrule=options["rrule"],
+        every=options["every"],
+        timezone=options["tz"],
+        dtstart=options["dtstart"],
+        name=options["name"],
+        description=options["description"],
+        queue=options["queue"],
+        priority=options["priority"],
+        retry=options["retry"],
+        timeout=options["timeout"],
+        overlap=cast("Overlap", options["overlap"]),
+    )
+    schedule_of(request, datetime.now(UTC), SystemEntropy())  # refused before a store is opened, let alone created
+    with creating(invocation, app) as operations:
+        made = operations.create_schedule(request)
+    _show_added(made, options["as_json"])
+
+
+@schedule.command("ls")
+@click.option("--name", help="Only of this name.")
+@click.option("--limit", type=int, default=20, show_default=True, help="How many to show, 1 to 1000.")
+@click.option("--after", metavar="CURSOR", help="The next page: the cursor that the page before ended with.")
+@json_option
+@store_option
+@pass_invocation
+def list_(invocation: Invocation, name: str | None, limit: int, after: str | None, as_json: bool) -> None:
+    """List schedules, newest first."""
+    from mainspring.cli.wiring import existing
+    from mainspring.core.ports import ScheduleQuery
+
+    query = ScheduleQuery(name=name, limit=limit, after=after)
+    with existing(invocation) as operations:
+        page = operations.find_schedules(query)
+    if as_json:
+        from mainspring.adapters.codec import SCHEDULE
+        from mainspring.cli.output import print_json
+
+        print_json({"schedules": [SCHEDULE.plain(item) for item in page.items], "cursor": page.cursor})
+        return
+    _show_list(page.items, page.cursor)
+
+
+@schedule.command()
+@click.argument("id_", metavar="ID")
+@json_option
+@store_option
+@pass_invocation
+def show(invocation: Invocation, id_: str, as_json: bool) -> None:
+    """Show a schedule: when it fires next, what became of its last occurrences, what was done to it."""
+    from mainspring.cli.wiring import existing
+
+    with existing(invocation) as operations:
+        found = operations.get_schedule(id_)
+        slots = operations.schedule_slots(id_, SLOTS)
+        history = operations.schedule_history(id_)
+    upcoming = _upcoming(found)
+    if as_json:
+        from mainspring.adapters.codec import SCHEDULE, SCHEDULE_EVENT, SLOT
+        from mainspring.cli.output import print_json
+        from mainspring.core.instants import format_instant
+
+        print_json(
+            {
+                "schedule": SCHEDULE.plain(found),
+                "upcoming": [format_instant(instant) for instant in upcoming],
+                "slots": [SLOT.plain(slot) for slot in slots],
+                "history": [SCHEDULE_EVENT.plain(event) for event in history],
+            }
+        )
+        return
+    _show_schedule(found, upcoming, slots, history)
+
+
+@schedule.command()
+@click.argument("ids", metavar="ID...", nargs=-1, required=True)
+@click.option("--note", default="", help="Why; shown with the schedule.")
+@store_option
+@pass_invocation
+def pause(invocation: Invocation, ids: tuple[str, ...], note: str) -> None:
+    """Pause schedules: their occurrences are skipped from now on."""
+    _each(invocation, ids, lambda operations, id_: _state(operations.pause_schedule(id_, note)))
+
+
+@schedule.command()
+@click.argument("ids", metavar="ID...", nargs=-1, required=True)
+@store_option
+@pass_invocation
+def resume(invocation: Invocation, ids: tuple[str, ...]) -> None:
+    """Let paused schedules go on."""
+    _each(invocation, ids, lambda operations, id_: _state(operations.resume_schedule(id_)))
+
+
+@schedule.command()
+@click.argument("ids", metavar="ID...", nargs=-1, required=True)
+@store_option
+@pass_invocation
+def run(invocation: Invocation, ids: tuple[str, ...]) -> None:
+    """Make a task of each schedule now, outside its rule; the overlap policy is obeyed."""
+    _each(invocation, ids, lambda operations, id_: _ran(operations.run_schedule(id_)))
+
+
+@schedule.command()
+@click.argument("ids", metavar="ID...", nargs=-1, required=True)
+@store_option
+@pass_invocation
+def rm(invocation: Invocation, ids: tuple[str, ...]) -> None:
+    """Remove schedules; the tasks that they made stay."""
+
+    def remove(operations: SyncMainspring, id_: str) -> str:
+        operations.delete_schedule(id_)
+        return "removed"
+
+    _each(invocation, ids, remove)
+
+
+def _each(invocation: Invocation, ids: tuple[str, ...], action: Callable[[SyncMainspring, str], str]) -> None:
+    from mainspring.cli.several import to_each
+    from mainspring.cli.wiring import existing
+
+    with existing(invocation) as operations:
+        to_each(ids, lambda id_: f"{id_}  {action(operations, id_)}")
+
+
+def _state(found: Schedule) -> str:
+    from mainspring.cli.words import moment
+
+    if found.paused is None:
+        return f"active, next at {moment(found.next_at)}" if found.next_at else "active, its rule has ended"
+    return f"paused since {moment(found.paused.at)}" + (f" ({found.paused.note})" if found.paused.note else "")
+
+
+def _ran(plan: Plan) -> str:
+    from mainspring.cli.words import slot_words
+
+    made = [slot for slot in plan.slots if slot.manual]
+    return slot_words(made[-1].outcome) if made else "nothing to do"
+
+
+def _upcoming(found: Schedule) -> list[datetime]:
+    """The next instants of the rule, as they are when nothing changes it."""
+    from mainspring.core.recurrence import next_after
+
+    instants: list[datetime] = []
+    instant = found.next_at
+    while instant is not None and len(instants) < UPCOMING:
+        instants.append(instant)
+        instant = next_after(found.recurrence, instant)
+    return instants
+
+
+def _rule(recurrence: Recurrence) -> str:
+    zone = getattr(recurrence, "timezone", None)
+    text = " ".join(recurrence.to_text().split())
+    return f"{text}  ({zone})" if zone else text
+
+
+def _show_added(made: Schedule, as_json: bool) -> None:
+    from mainspring.cli.output import print_json
+
+    if as_json:
+        from mainspring.adapters.codec import SCHEDULE
+
+        print_json(SCHEDULE.plain(made))
+    else:
+        click.echo(made.id)
+
+
+def _show_list(items: tuple[Schedule, ...], cursor: str | None) -> None:
+    from mainspring.cli.output import clipped, print_table
+    from mainspring.cli.words import call_words, moment
+
+    if not items:
+        click.echo("no schedules", err=True)
+        return
+    rows = [
+        (
+            item.id,
+            "active" if item.paused is None else "paused",
+            moment(item.next_at),
+            str(item.fired),
+            clipped(item.name or "-", 30),
+            clipped(_rule(item.recurrence), 50),
+            clipped(call_words(item.template.call), 60),
+        )
+        for item in items
+    ]
+    print_table(("ID", "STATUS", "NEXT", "FIRED", "NAME", "RULE", "CALL"), rows)
+    if cursor is not None:
+        click.echo(f"more: --after {cursor}", err=True)
+
+
+def _show_schedule(
+    found: Schedule, upcoming: list[datetime], slots: tuple[Slot, ...], history: tuple[ScheduleEvent, ...]
+) -> None:
+    from mainspring.cli.output import print_fields, printable
+    from mainspring.cli.words import call_words, moment, retry_words, slot_words, span
+    from mainspring.core.recurrence import explain
+
+    template = found.template
+    click.echo(f"schedule {found.id}")
+    print_fields(
+        [
+            ("state", _state(found)),
+            ("rule", _rule(found.recurrence)),
+            ("", explain(found.recurrence)),
+            ("call", call_words(template.call)),
+            ("name", found.name or "-"),
+            ("description", found.description or "-"),
+            ("queue", f"{template.queue}, priority {template.priority}"),
+            ("retry", f"{retry_words(template.retry)}, timeout {span(template.timeout)}"),
+            ("overlap", found.overlap),
+            ("created", moment(found.created_at)),
+            ("fired", f"{found.fired} tasks, the last occurrence {moment(found.last_fired)}"),
+        ]
+    )
+    click.echo("next, were it not paused" if found.paused else "next")
+    for instant in upcoming:
+        click.echo(f"  {moment(instant)}")
+    click.echo(f"last occurrences{'' if slots else ': none yet'}")
+    for slot in slots:
+        row = f" (and {slot.count - 1} more, to {moment(slot.until)})" if slot.count > 1 else ""
+        hand = "by hand, " if slot.manual else ""
+        click.echo(f"  {moment(slot.occurrence)}{row}  {hand}{printable(slot_words(slot.outcome))}")
+    click.echo("history")
+    for event in history:
+        click.echo(f"  {moment(event.at)}  {event.kind}{f' ({printable(event.note)})' if event.note else ''}")

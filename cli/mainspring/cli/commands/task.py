@@ -1,0 +1,252 @@
+"""``mainspring task``: add, look at and change tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final, Unpack
+
+import click
+
+from mainspring.cli.calls import CallOptions, call_from, call_options
+from mainspring.cli.invocation import Invocation, json_option, pass_invocation, store_option
+
+if TYPE_CHECKING:
+    from mainspring.app import SyncMainspring
+    from mainspring.core.events import Event
+    from mainspring.core.task import Task
+
+STATUSES: Final = ("pending", "running", "cancelling", "succeeded", "failed", "cancelled", "expired")
+"""As in ``mainspring.core.states``, which is not imported to show a help; a test compares them."""
+
+
+@click.group()
+def task() -> None:
+    """Add, look at and change tasks."""
+
+
+class _AddOptions(CallOptions):
+    delay: str | None
+    at: str | None
+    start_by: str | None
+    name: str | None
+    as_json: bool
+
+
+@task.command()
+@call_options
+@click.option("--delay", metavar="DURATION", help="Run so long after now (or after --at), e.g. 5m, 1h30m, PT5M.")
+@click.option("--at", metavar="ISO", help="Run at this instant, e.g. 2030-01-02T03:04:05Z.")
+@click.option("--start-by", metavar="ISO", help="If it was not started by then, it expires.")
+@click.option("--name", help="At most one live task may have this name.")
+@json_option
+@store_option
+@pass_invocation
+def add(invocation: Invocation, **options: Unpack[_AddOptions]) -> None:
+    """Add a task: a POST to URL, or with --call a registered function.
+
+    Prints the id of the new task.
+    """
+    from datetime import UTC, datetime
+
+    from mainspring.adapters.chance import SystemEntropy
+    from mainspring.adapters.operations import TaskRequest
+    from mainspring.adapters.operations.intake import task_of
+    from mainspring.cli.wiring import creating, load_app
+
+    app = load_app(options["import_"])
+    request = TaskRequest(
+        call=call_from(options, app),
+        delay=options["delay"],
+        at=options["at"],
+        start_by=options["start_by"],
+        name=options["name"],
+        queue=options["queue"],
+        priority=options["priority"],
+        retry=options["retry"],
+        timeout=options["timeout"],
+    )
+    task_of(request, datetime.now(UTC), SystemEntropy())  # refused before a store is opened, let alone created
+    with creating(invocation, app) as operations:
+        made = operations.create_task(request)
+    _show_added(made, options["as_json"])
+
+
+@task.command("ls")
+@click.option("--status", type=click.Choice(STATUSES), multiple=True, help="Only of this status; may be repeated.")
+@click.option("--queue", help="Only of this queue.")
+@click.option("--name", help="Only of this name.")
+@click.option("--schedule", metavar="ID", help="Only those that this schedule made.")
+@click.option("--limit", type=int, default=20, show_default=True, help="How many to show, 1 to 1000.")
+@click.option("--after", metavar="CURSOR", help="The next page: the cursor that the page before ended with.")
+@json_option
+@store_option
+@pass_invocation
+def list_(
+    invocation: Invocation,
+    status: tuple[str, ...],
+    queue: str | None,
+    name: str | None,
+    schedule: str | None,
+    limit: int,
+    after: str | None,
+    as_json: bool,
+) -> None:
+    """List tasks, newest first."""
+    from mainspring.cli.wiring import existing
+    from mainspring.core.ids import ScheduleId
+    from mainspring.core.ports import TaskQuery
+
+    query = TaskQuery(
+        statuses=frozenset(status),
+        queue=queue,
+        name=name,
+        schedule_id=None if schedule is None else ScheduleId(schedule),
+        limit=limit,
+        after=after,
+    )
+    with existing(invocation) as operations:
+        page = operations.find_tasks(query)
+    if as_json:
+        from mainspring.adapters.codec import TASK
+        from mainspring.cli.output import print_json
+
+        print_json({"tasks": [TASK.plain(item) for item in page.items], "cursor": page.cursor})
+        return
+    _show_list(page.items, page.cursor)
+
+
+@task.command()
+@click.argument("id_", metavar="ID")
+@json_option
+@store_option
+@pass_invocation
+def show(invocation: Invocation, id_: str, as_json: bool) -> None:
+    """Show a task with its history: every run, and everything that was done to it."""
+    from mainspring.cli.wiring import existing
+
+    with existing(invocation) as operations:
+        found = operations.get_task(id_)
+        history = operations.task_history(id_)
+    if as_json:
+        from mainspring.adapters.codec import EVENT, TASK
+        from mainspring.cli.output import print_json
+
+        print_json({"task": TASK.plain(found), "history": [EVENT.plain(event) for event in history]})
+        return
+    _show_task(found, history)
+
+
+@task.command()
+@click.argument("ids", metavar="ID...", nargs=-1, required=True)
+@click.option("--reason", default="by request", show_default=True, help="Why; kept in the history.")
+@store_option
+@pass_invocation
+def cancel(invocation: Invocation, ids: tuple[str, ...], reason: str) -> None:
+    """Cancel tasks; a running one is asked to stop."""
+    _each(invocation, ids, lambda operations, id_: operations.cancel_task(id_, reason))
+
+
+@task.command()
+@click.argument("ids", metavar="ID...", nargs=-1, required=True)
+@store_option
+@pass_invocation
+def run(invocation: Invocation, ids: tuple[str, ...]) -> None:
+    """Bring waiting tasks forward to now."""
+    _each(invocation, ids, lambda operations, id_: operations.run_task(id_))
+
+
+@task.command()
+@click.argument("ids", metavar="ID...", nargs=-1, required=True)
+@click.option("--keep-attempts", is_flag=True, help="Go on counting, instead of giving it all its attempts again.")
+@store_option
+@pass_invocation
+def retry(invocation: Invocation, ids: tuple[str, ...], keep_attempts: bool) -> None:
+    """Run ended tasks again: failed, cancelled, expired or even succeeded ones."""
+    _each(invocation, ids, lambda operations, id_: operations.requeue_task(id_, not keep_attempts))
+
+
+@task.command()
+@click.argument("ids", metavar="ID...", nargs=-1, required=True)
+@store_option
+@pass_invocation
+def rm(invocation: Invocation, ids: tuple[str, ...]) -> None:
+    """Remove tasks, in any state, with their history."""
+    _each(invocation, ids, lambda operations, id_: operations.delete_task(id_))
+
+
+def _each(invocation: Invocation, ids: tuple[str, ...], action: Callable[[SyncMainspring, str], Task | None]) -> None:
+    """Do ``action`` to each task; one that is refused does not hold up the others."""
+    from mainspring.cli.several import to_each
+    from mainspring.cli.wiring import existing
+    from mainspring.cli.words import state_words
+
+    with existing(invocation) as operations:
+
+        def act(id_: str) -> str:
+            after = action(operations, id_)
+            return f"{id_}  removed" if after is None else f"{id_}  {state_words(after.state)}"
+
+        to_each(ids, act)
+
+
+def _show_added(made: Task, as_json: bool) -> None:
+    from mainspring.cli.output import print_json
+
+    if as_json:
+        from mainspring.adapters.codec import TASK
+
+        print_json(TASK.plain(made))
+    else:
+        click.echo(made.id)
+
+
+def _show_list(items: tuple[Task, ...], cursor: str | None) -> None:
+    from mainspring.cli.output import clipped, print_table
+    from mainspring.cli.words import call_words, moment, when
+
+    if not items:
+        click.echo("no tasks", err=True)
+        return
+    rows = [
+        (
+            item.id,
+            item.state.status,
+            moment(when(item.state)),
+            str(item.state.tally.runs),
+            item.queue,
+            clipped(item.name or "-", 30),
+            clipped(call_words(item.call), 60),
+        )
+        for item in items
+    ]
+    print_table(("ID", "STATUS", "AT", "RUNS", "QUEUE", "NAME", "CALL"), rows)
+    if cursor is not None:
+        click.echo(f"more: --after {cursor}", err=True)
+
+
+def _show_task(found: Task, history: tuple[Event, ...]) -> None:
+    from mainspring.cli.output import print_fields, printable
+    from mainspring.cli.words import call_words, event_words, moment, retry_words, span, state_words
+    from mainspring.core.task import HttpCall, schedule_of
+
+    click.echo(f"task {found.id}")
+    fields = [("state", state_words(found.state)), ("call", call_words(found.call))]
+    if isinstance(found.call, HttpCall):
+        names = ", ".join(name for name, _ in found.call.headers)
+        body = "none" if found.call.body is None else f"{len(found.call.body.encode())} bytes"
+        fields += [("headers", names or "none"), ("body", body)]
+    fields += [
+        ("name", found.name or "-"),
+        ("queue", f"{found.queue}, priority {found.priority}"),
+        ("retry", f"{retry_words(found.retry)}, timeout {span(found.timeout)}"),
+        ("created", moment(found.created_at)),
+        ("scheduled for", moment(found.scheduled_for)),
+        ("schedule", schedule_of(found) or "-"),
+        ("runs", f"{found.state.tally.runs}, of them attempts {found.state.tally.attempts}"),
+    ]
+    print_fields(fields)
+    click.echo("history")
+    for event in history:
+        click.echo(f"  {moment(event.at)}  {printable(event_words(event))}")
+    if not history:
+        click.echo("  nothing has happened yet")

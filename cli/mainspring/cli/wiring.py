@@ -1,0 +1,98 @@
+"""The one place of the command line that opens a store, or loads the module of an app.
+
+Rules:
+
+* The store is ``--store``, else ``MAINSPRING_STORE``, else that of the imported app, else ``mainspring.db`` here.
+* Only what writes something new (``add``, ``worker``) creates a SQLite file; all else says that there is none yet.
+* ``memory:`` ends with the process: it is refused where nothing could ever come of it.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+from importlib import import_module
+from pathlib import Path
+from typing import Final
+
+from mainspring.app import Mainspring, SyncMainspring
+from mainspring.app.wiring import DEFAULT_STORE
+from mainspring.cli.exits import StoreMissing
+from mainspring.cli.invocation import Invocation
+from mainspring.core.errors import InvalidInput
+
+_FILE: Final = "sqlite:///"
+_IMPORT_CURE: Final = "name a module that holds a Mainspring, e.g. --import shop.tasks or --import shop.tasks:app"
+
+
+def store_of(invocation: Invocation) -> str:
+    """Name the store of this invocation."""
+    return invocation.store or DEFAULT_STORE
+
+
+def file_of(url: str) -> Path | None:
+    """Give the file that a storage URL names, if it names one."""
+    return Path(url.removeprefix(_FILE)) if url.startswith(_FILE) and len(url) > len(_FILE) else None
+
+
+@contextmanager
+def existing(invocation: Invocation) -> Generator[SyncMainspring]:
+    """Open the store, which has to exist."""
+    url = store_of(invocation)
+    _refuse_memory(url)
+    path = file_of(url)
+    if path is not None and not path.exists():
+        raise StoreMissing(url)
+    with Mainspring(url) as app:
+        yield app.sync
+
+
+@contextmanager
+def creating(invocation: Invocation, app: Mainspring | None = None) -> Generator[SyncMainspring]:
+    """Open the store, of ``app`` if no other was named, and create it if it does not exist yet."""
+    if app is None or invocation.store is not None:
+        _refuse_memory(store_of(invocation))
+    with on_store(invocation, app) as opened:
+        yield opened.sync
+
+
+def on_store(invocation: Invocation, app: Mainspring | None) -> Mainspring:
+    """Give ``app`` on its own store, or its functions on the one that was named; without an app, a bare one."""
+    if app is None:
+        return Mainspring(store_of(invocation))
+    return app if invocation.store is None else app.on(invocation.store)
+
+
+def load_app(spec: str | None) -> Mainspring | None:
+    """Import ``MODULE`` or ``MODULE:NAME`` (also from the current folder) and find the app in it."""
+    if spec is None:
+        return None
+    module, _, name = spec.partition(":")
+    found = vars(_import(module))
+    if name:
+        app = found.get(name)
+        if not isinstance(app, Mainspring):
+            raise InvalidInput("import", f"{module} holds no Mainspring of the name {name!r}", _IMPORT_CURE)
+        return app
+    apps = {id(value): value for value in found.values() if isinstance(value, Mainspring)}
+    if len(apps) != 1:
+        what = f"{module} holds {len(apps)} apps" if apps else f"{module} holds no Mainspring"
+        raise InvalidInput("import", what, _IMPORT_CURE)
+    return next(iter(apps.values()))
+
+
+def _import(module: str) -> object:
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.insert(0, here)
+    try:
+        return import_module(module)
+    except Exception as error:  # whatever a user's module raises while it is imported
+        what = f"{module!r} cannot be imported ({type(error).__name__}: {error})"
+        raise InvalidInput("import", what, _IMPORT_CURE) from error
+
+
+def _refuse_memory(url: str) -> None:
+    if url.startswith("memory:"):
+        raise InvalidInput("store", "memory: ends with this command", "use sqlite:///FILE")
