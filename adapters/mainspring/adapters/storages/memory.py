@@ -138,7 +138,7 @@ class MemoryStorage:
         self._undo.append(partial(self._tasks.refresh, tasks))
         decisions = tuple([step(task, now) for task in tasks])
         for task, decision in zip(tasks, decisions, strict=True):
-            if not self._write(decision):
+            if decision.task.id != task.id or not self._write(decision):
                 raise Conflict(str(task), f"the step answered for {decision.task}", "decide on what the step is given")
         self._tasks.refresh([decision.task for decision in decisions if not decision.events])
         return decisions

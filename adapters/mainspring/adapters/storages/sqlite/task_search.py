@@ -5,9 +5,10 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from heapq import merge
-from typing import Final
+from operator import itemgetter
+from typing import Final, TypeAlias
 
-from mainspring.adapters.storages.paging import page, read_cursor
+from mainspring.adapters.storages.paging import Position, page, read_cursor
 from mainspring.adapters.storages.sqlite.rows import TASK_COLUMNS, TaskRow, Unreadable, read_task
 from mainspring.core.errors import CorruptHistory
 from mainspring.core.ports import Page, TaskQuery
@@ -19,6 +20,7 @@ _END: Final = (1 << 62, "")
 _ORDER: Final = "ORDER BY t.created_at DESC, t.id DESC LIMIT ?"
 _FROM: Final = "FROM tasks t LEFT JOIN bodies b ON b.task = t.n"
 _CHUNK: Final = 50
+_Found: TypeAlias = tuple[Position, TaskRow]
 
 
 def find(connection: sqlite3.Connection, query: TaskQuery) -> tuple[Page[Task], list[Unreadable]]:
@@ -26,7 +28,7 @@ def find(connection: sqlite3.Connection, query: TaskQuery) -> tuple[Page[Task], 
     after = _END if query.after is None else read_cursor(query.after)
     found: list[Task] = []
     unreadable: list[Unreadable] = []
-    for row in _newest(connection, query, after):
+    for _, row in _newest(connection, query, after):
         try:
             found.append(read_task(row))
         except CorruptHistory as error:
@@ -36,7 +38,7 @@ def find(connection: sqlite3.Connection, query: TaskQuery) -> tuple[Page[Task], 
     return page(found, query.limit), unreadable
 
 
-def _newest(connection: sqlite3.Connection, query: TaskQuery, after: tuple[int, str]) -> Iterator[TaskRow]:
+def _newest(connection: sqlite3.Connection, query: TaskQuery, after: Position) -> Iterator[_Found]:
     """Walk the matching rows. By name or schedule there is one index; else one walk a status, merged."""
     conditions = "t.project = ? AND t.quarantined IS NULL"
     values: list[object] = [query.project]
@@ -51,26 +53,23 @@ def _newest(connection: sqlite3.Connection, query: TaskQuery, after: tuple[int, 
         return _walk(connection, f"{conditions} AND +t.status IN ({marks})", [*values, *wanted], after, query.limit)
     size = max(2, min(query.limit + 1, _CHUNK))
     walks = [_walk(connection, f"{conditions} AND t.status = ?", [*values, status], after, size) for status in wanted]
-    return merge(*walks, key=_place, reverse=True)
+    return merge(*walks, key=itemgetter(0), reverse=True)
 
 
 def _walk(
-    connection: sqlite3.Connection, conditions: str, values: list[object], after: tuple[int, str], size: int
-) -> Iterator[TaskRow]:
+    connection: sqlite3.Connection, conditions: str, values: list[object], after: Position, size: int
+) -> Iterator[_Found]:
     statement = (
-        f"SELECT {TASK_COLUMNS}, t.created_at {_FROM} WHERE {conditions} AND (t.created_at, t.id) < (?, ?) {_ORDER}"
+        f"SELECT t.created_at, {TASK_COLUMNS} {_FROM} WHERE {conditions} AND (t.created_at, t.id) < (?, ?) {_ORDER}"
     )
     while True:
-        rows: list[TaskRow] = connection.execute(statement, (*values, *after, size)).fetchall()
-        yield from rows
+        rows = connection.execute(statement, (*values, *after, size)).fetchall()
+        for created_at, *columns in rows:
+            row: TaskRow = tuple(columns)  # type: ignore[assignment]  # the columns of TASK_COLUMNS
+            after = (created_at, row[1])
+            yield after, row
         if len(rows) < size:
             return
-        after = _place(rows[-1])
-
-
-def _place(row: TaskRow) -> tuple[int, str]:
-    created_at: int = tuple(row)[-1]  # type: ignore[assignment]  # the walk's own last column
-    return created_at, row[1]
 
 
 def count(connection: sqlite3.Connection, project: str) -> dict[str, int]:
