@@ -1,11 +1,11 @@
-"""The runs that an engine holds: begun, interrupted, and turned into the commands that report their end."""
+"""A run that an engine holds: begun, interrupted, and turned into the command that reports its end."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Literal, assert_never
+from typing import Final, Literal
 
 from attrs import define, field
 
@@ -18,6 +18,9 @@ from mainspring.core.states import Cancelling, Running
 from mainspring.core.task import Task
 
 Cause = Literal["timeout", "cancelled", "lost", "drain"]
+
+MAX_TEXT: Final = 65_536
+"""How many characters of a result or message are kept; executors keep to less by themselves."""
 
 
 @define(eq=False)
@@ -37,9 +40,10 @@ class HeldRun:
             self.state = task.state
 
     def interrupt(self, cause: Cause) -> None:
-        """Stop the run; the first cause stands, but for a lost lease, after which nothing may be reported."""
-        if self.cause is None or cause == "lost":
-            self.cause = cause
+        """Stop the run. The first cause stands, but for a lost lease, after which nothing may be reported."""
+        if self.cause is not None and (cause != "lost" or self.cause == "lost"):
+            return
+        self.cause = cause
         self.job.cancel()
 
     def stopped(self) -> bool:
@@ -69,7 +73,7 @@ def begin(
         ended(held)
 
     held.timer = loop.call_later(max(0.0, remaining), held.interrupt, "timeout")
-    held.job = loop.create_task(carry_out(), name=f"{task} run {state.run}")
+    held.job = loop.create_task(carry_out(), name=f"mainspring {task.id} run {state.run}")
     held.job.add_done_callback(end)
     return held
 
@@ -78,26 +82,31 @@ def report(held: HeldRun, at: datetime, entropy: Entropy) -> Command | None:
     """Say, as a command, how an ended run ended; None if its lease was lost: then nothing may be said."""
     if held.cause == "lost":
         return None
-    run = held.state.run
     if held.job.cancelled():
         return _interrupted(held, at, entropy)
     error = held.job.exception()
-    if error is not None:
-        failure = Failure(kind="executor_error", message=f"the executor failed: {type(error).__name__}: {error}"[:2000])
-        return Fail(at=at, run=run, failure=failure, entropy=entropy.fraction())
-    outcome = held.job.result()
+    if error is None:
+        return _answered(held, held.job.result(), at, entropy)
+    if held.cause is not None:  # it was told to stop, and this is how it stopped
+        return _interrupted(held, at, entropy)
+    return _fail(held, "executor_error", f"the executor failed: {_said(error)}", at, entropy)
+
+
+def _answered(held: HeldRun, outcome: object, at: datetime, entropy: Entropy) -> Command:
+    """Turn what an executor returned into a command; executors are others' code, so nothing is taken for granted."""
+    run = held.state.run
     match outcome:
-        case Done(result=result):
-            return Succeed(at=at, run=run, result=result)
-        case Broken(failure=failure):
+        case Done(result=str() as result):
+            return Succeed(at=at, run=run, result=storable(result))
+        case Broken(failure=Failure() as failure):
             return Fail(at=at, run=run, failure=failure, entropy=entropy.fraction())
-        case Snoozed(wait=wait):
+        case Snoozed(wait=timedelta() as wait):
             if not timedelta(0) <= wait <= MAX_SNOOZE:
-                failure = Failure(kind="bad_snooze", message=f"a snooze of {wait} is out of range")
-                return Fail(at=at, run=run, failure=failure, entropy=entropy.fraction())
+                return _fail(held, "bad_snooze", f"a snooze of {wait} is out of range", at, entropy)
             return Snooze(at=at, run=run, wait=wait, entropy=entropy.fraction())
         case _:
-            assert_never(outcome)
+            what = f"the executor returned no outcome but {type(outcome).__name__}"
+            return _fail(held, "executor_error", what, at, entropy)
 
 
 def _interrupted(held: HeldRun, at: datetime, entropy: Entropy) -> Command:
@@ -108,7 +117,26 @@ def _interrupted(held: HeldRun, at: datetime, entropy: Entropy) -> Command:
         case "cancelled":
             return ConfirmCancel(at=at, run=run)
         case "timeout":
-            failure = Failure(kind="timeout", message=f"not done within {format_duration(held.task.timeout)}")
+            return _fail(held, "timeout", f"not done within {format_duration(held.task.timeout)}", at, entropy)
         case _:
-            failure = Failure(kind="interrupted", message="the call was cancelled from inside")
-    return Fail(at=at, run=run, failure=failure, entropy=entropy.fraction())
+            return _fail(held, "interrupted", "the call was cancelled from inside", at, entropy)
+
+
+def _fail(held: HeldRun, kind: str, message: str, at: datetime, entropy: Entropy) -> Fail:
+    failure = Failure(kind=kind, message=storable(message[:2_000]))
+    return Fail(at=at, run=held.state.run, failure=failure, entropy=entropy.fraction())
+
+
+def storable(text: str) -> str:
+    """Bound a text, and replace what a storage may not be able to keep: lone surrogates and NUL."""
+    kept = text[:MAX_TEXT]
+    if not kept.isascii():
+        kept = kept.encode("utf-8", "replace").decode()
+    return kept.replace("\x00", "\ufffd")
+
+
+def _said(error: BaseException) -> str:
+    try:
+        return f"{type(error).__name__}: {error}"
+    except Exception:  # others' __str__ may do anything
+        return type(error).__name__

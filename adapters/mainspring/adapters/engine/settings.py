@@ -12,11 +12,18 @@ from mainspring.core.instants import format_duration
 from mainspring.core.queue import check_queues
 
 MAX_CONCURRENCY: Final = 10_000
+MAX_BATCH: Final = 1_000
+RESERVE: Final = timedelta(seconds=2)
 
 
 def _check_concurrency(instance: object, attribute: Attribute[int], value: int) -> None:
     if not 1 <= value <= MAX_CONCURRENCY:
         raise InvalidInput("concurrency", f"{value} is out of range", f"use 1 to {MAX_CONCURRENCY}")
+
+
+def _check_batch(instance: object, attribute: Attribute[int], value: int) -> None:
+    if not 1 <= value <= MAX_BATCH:
+        raise InvalidInput("batch", f"{value} is out of range", f"use 1 to {MAX_BATCH}")
 
 
 def _check_queues(instance: object, attribute: Attribute[tuple[str, ...]], value: tuple[str, ...]) -> None:
@@ -47,8 +54,8 @@ class EngineSettings:
 
     ``queues``: the queues it serves (none: all). ``concurrency``: how many runs at once. ``lease``: how long a run is
     held without a heartbeat; a crashed worker's runs are taken over that much later. ``grace``: how long a shutdown
-    waits for runs to finish before it gives them back. ``poll``: the longest time between two looks at the storage
-    when no wake-up comes. ``batch``: how many rows one transaction takes on.
+    may take: runs may finish until ``reserve`` before its end, then they are given back. ``poll``: the longest time
+    between two looks at the storage when no wake-up comes. ``batch``: how many rows one transaction takes on.
     """
 
     queues: tuple[str, ...] = field(default=(), validator=_check_queues)
@@ -56,7 +63,7 @@ class EngineSettings:
     lease: timedelta = field(default=timedelta(seconds=30), validator=_check_lease)
     grace: timedelta = field(default=timedelta(seconds=25), validator=_check_grace)
     poll: timedelta = field(default=timedelta(seconds=2), validator=_check_poll)
-    batch: int = 100
+    batch: int = field(default=100, validator=_check_batch)
 
     @property
     def heartbeat(self) -> timedelta:
@@ -67,3 +74,8 @@ class EngineSettings:
     def margin(self) -> timedelta:
         """How long before the end of a lease that could not be extended a run stops acting (I3)."""
         return self.lease / 10
+
+    @property
+    def reserve(self) -> timedelta:
+        """The part of ``grace`` that is kept for giving back what has not finished."""
+        return min(RESERVE, self.grace / 5)

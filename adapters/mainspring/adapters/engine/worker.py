@@ -1,34 +1,38 @@
-"""The engine: turns of look, fire, reclaim, take, start, settle and rest, until it is told to stop.
+"""The engine: turns of settle, look, fire, reclaim, take, start and rest, until it is told to stop.
 
 Rules:
 
 * Only ports are known here; everything that is awaited goes through one, or is a run's own job.
 * A turn looks at what is coming, does what is due, and is repeated at once while it makes progress. Otherwise the
   engine rests until the next due instant, a wake-up, the next heartbeat, or ``poll``.
-* The storage's clock rules. Between two readings the monotonic clock carries it forward.
+* The storage's clock rules what is due and whose lease has ended. Between two readings the monotonic clock carries it
+  forward, and heartbeats go by the monotonic clock alone.
 * A storage that is away is waited for, with a jittered back-off, for ever; runs go on meanwhile, but a run whose
   lease could not be extended is stopped a margin before the lease ends, and reports nothing.
-* Stopping: nothing new is taken; runs may finish within the grace time; the rest is given back without burning
-  an attempt.
+* No single task or schedule, whatever is wrong with it, holds up the others.
+* Stopping: nothing new is taken; runs may finish within the grace time; towards its end the rest is given back without
+  burning an attempt.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
-from datetime import datetime, timedelta
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import Final
 
+from mainspring.adapters.engine.bell import Bell
 from mainspring.adapters.engine.clock import StorageClock
-from mainspring.adapters.engine.runs import HeldRun, begin, report
+from mainspring.adapters.engine.holdings import Holdings
+from mainspring.adapters.engine.runs import HeldRun, report
 from mainspring.adapters.engine.settings import EngineSettings
 from mainspring.core.commands import Command, Heartbeat, LoseLease, Start
-from mainspring.core.errors import IllegalTransition, MainspringError, StaleRun, Unavailable
-from mainspring.core.ids import TaskId
+from mainspring.core.errors import IllegalTransition, StaleRun, Unavailable
 from mainspring.core.machine import Decision, handle
 from mainspring.core.ports import AsyncStorage, Entropy, Executor, Refused, Upcoming, Wakeups
-from mainspring.core.schedule import plan
+from mainspring.core.schedule import Plan, ScheduleView, plan
 from mainspring.core.states import Cancelling, Running
 from mainspring.core.task import Task
 
@@ -36,10 +40,12 @@ _log = logging.getLogger("mainspring.engine")
 
 BACKOFF_FIRST: Final = 0.05
 BACKOFF_MAX: Final = 5.0
-BLOCKED_REST: Final = timedelta(milliseconds=500)
+BLOCKED_REST: Final = 0.5
 """The rest after a look that found due work which could not be taken (it is another worker's, or held back)."""
+SYNC_EVERY: Final = 1.0
+"""How old a reading of the storage's clock may get while one turn follows the other without a rest."""
 LAST_WAIT: Final = 2.0
-"""How many seconds interrupted jobs get at the end of a shutdown."""
+"""How many seconds jobs get to stop, and the storage to take the last reports, at the end of a shutdown."""
 
 
 class Worker:
@@ -56,103 +62,120 @@ class Worker:
         name: str,
     ) -> None:
         self._storage = storage
-        self._executor = executor
-        self._wakeups = wakeups
         self._entropy = entropy
         self._settings = settings
         self._name = name
+        self._bell = Bell(wakeups)
         self._clock = StorageClock(storage)
-        self._held: dict[TaskId, HeldRun] = {}
-        self._ended: list[HeldRun] = []
-        self._next_heartbeat: datetime | None = None
-        self._stopping = False
+        self._runs = Holdings(executor, self._clock, settings.margin, self._bell.ring)
+        self._next_beat: float | None = None
         self._failures = 0
-        self._rest = timedelta(0)
+        self._rested = True
+        self._rest = 0.0
 
     def stop(self) -> None:
         """Ask the engine to drain and end; may be called from any thread, and more than once."""
-        self._stopping = True
-        self._wakeups.wake()
+        self._bell.stop()
 
     async def run(self) -> None:
-        """Work until ``stop`` was called and the runs have ended or were given back."""
+        """Work until ``stop`` was called and the runs have ended or were given back.
+
+        Being cancelled is no graceful end: the runs are stopped, and their leases have to end.
+        """
         _log.info("worker %s starts", self._name)
-        while not self._stopping:
-            await self._cycle()
-        await self._drain()
+        async with self._at_work():
+            while not self._bell.stopping:
+                await self._cycle()
+            await self._drain()
         _log.info("worker %s has stopped", self._name)
 
     async def run_until_idle(self) -> None:
-        """Work until nothing is due and nothing runs; for tests and batch jobs."""
-        while not self._stopping:
-            progress = await self._turn()
-            if not progress and not self._held and not self._ended:
-                return
-            if not progress:
-                await self._wakeups.wait(self._settings.heartbeat)
-        await self._drain()
+        """Work until nothing is due and nothing runs; for tests and batch jobs. ``Unavailable`` is passed on."""
+        async with self._at_work():
+            while not self._bell.stopping:
+                if await self._turn():
+                    await asyncio.sleep(0)
+                elif self._runs:
+                    await self._bell.rest(self._settings.heartbeat.total_seconds())
+                else:
+                    return
+            await self._drain()
+
+    @asynccontextmanager
+    async def _at_work(self) -> AsyncGenerator[None]:
+        """Hear wake-ups; leave nothing behind that still runs."""
+        async with self._bell.listening():
+            try:
+                yield
+            finally:
+                await self._runs.close(LAST_WAIT)
 
     # --- the cycle -----------------------------------------------------------------------------------------------
 
     async def _cycle(self) -> None:
-        """One turn and, if it made no progress, one rest; an error of the storage costs a back-off, never the loop."""
+        """One turn and, if it made no progress, one rest; an error costs a back-off, never the loop."""
         try:
             progress = await self._turn()
-            self._failures = 0
-            if not progress:
-                await self._wakeups.wait(self._rest)
         except Unavailable as error:
             await self._back_off(error)
-        except MainspringError as error:
+            return
+        except Exception as error:
             _log.exception("a turn failed")
             await self._back_off(error)
+            return
+        self._failures = 0
+        self._rested = not progress
+        await self._bell.rest(0 if progress else self._rest)
 
-    async def _back_off(self, error: MainspringError) -> None:
+    async def _back_off(self, error: Exception) -> None:
         ceiling = min(BACKOFF_MAX, BACKOFF_FIRST * 2 ** min(self._failures, 10))
         delay = ceiling * (0.5 + self._entropy.fraction() / 2)
         self._failures += 1
+        self._rested = True
         _log.warning("the storage cannot be used, next try in %.2f s: %s", delay, error)
-        await asyncio.sleep(delay)
-        self._let_go_of_ending_leases()
+        await self._bell.back_off(delay)
 
     async def _turn(self) -> bool:
         """Do what is due; tell whether anything was done. Sets how long to rest if not."""
-        now = await self._clock.sync()
-        self._let_go_of_ending_leases()
+        if self._rested or self._clock.age() > SYNC_EVERY:
+            await self._clock.sync()
+        self._runs.let_go()
         progress = await self._settle()
-        await self._beat(now)
-        if self._stopping:
+        await self._beat()
+        if self._bell.stopping:
             return progress
         upcoming = await self._storage.upcoming(self._settings.queues)
+        now = self._clock.now()
         fired = await self._fire(upcoming, now)
         reclaimed = await self._reclaim(upcoming, now)
         taken = await self._take(upcoming, now)
         self._rest = self._rest_after(upcoming, now)
         return progress or fired or reclaimed or taken
 
-    def _rest_after(self, upcoming: Upcoming, now: datetime) -> timedelta:
-        """How long nothing will be due, as far as can be seen."""
-        instants = [upcoming.lease, upcoming.schedule]
-        if self._free():
-            instants.append(upcoming.task)
-        waits = [instant - now for instant in instants if instant is not None]
-        rest = min([self._settings.poll, *(wait if wait > timedelta(0) else BLOCKED_REST for wait in waits)])
-        if self._next_heartbeat is not None:
-            rest = min(rest, max(self._next_heartbeat - now, timedelta(0)))
+    def _rest_after(self, upcoming: Upcoming, looked: datetime) -> float:
+        """How many seconds nothing will be due, as far as could be seen at ``looked``."""
+        now = self._clock.now()
+        task = upcoming.task if self._free() else None
+        rest = self._settings.poll.total_seconds()
+        for instant in (task, upcoming.lease, upcoming.schedule):
+            if instant is not None:
+                rest = min(rest, BLOCKED_REST if instant <= looked else (instant - now).total_seconds())
+        if self._next_beat is not None:
+            rest = min(rest, self._next_beat - asyncio.get_running_loop().time())
         return rest
 
     def _free(self) -> int:
-        return self._settings.concurrency - len(self._held)
+        return self._settings.concurrency - len(self._runs)
 
     # --- what a turn does ----------------------------------------------------------------------------------------
 
     async def _fire(self, upcoming: Upcoming, now: datetime) -> bool:
         if upcoming.schedule is None or upcoming.schedule > now:
             return False
-        plans = await self._storage.fire(self._settings.batch, plan)
+        plans = await self._storage.fire(self._settings.batch, _planned)
         for made in plans:
             _log.debug("%s: %d tasks, %d slots", made.schedule, len(made.tasks), len(made.slots))
-        return bool(plans)
+        return any(made.schedule.version != made.read_version for made in plans)
 
     async def _reclaim(self, upcoming: Upcoming, now: datetime) -> bool:
         if upcoming.lease is None or upcoming.lease > now:
@@ -164,14 +187,12 @@ class Worker:
         decisions = await self._storage.reclaim(self._settings.batch, step)
         for decision in decisions:
             _log.warning("%s: its lease ended, it is %s now", decision.task, decision.task.state.status)
-            held = self._held.get(decision.task.id)
-            if held is not None:
-                held.interrupt("lost")
+            self._runs.lose(decision.task.id)
         return bool(decisions)
 
     async def _take(self, upcoming: Upcoming, now: datetime) -> bool:
         free = self._free()
-        if free <= 0 or upcoming.task is None or upcoming.task > now:
+        if self._bell.stopping or free <= 0 or upcoming.task is None or upcoming.task > now:
             return False
 
         def step(task: Task, at: datetime) -> Decision:
@@ -180,36 +201,40 @@ class Worker:
         decisions = await self._storage.take(self._settings.queues, min(free, self._settings.batch), step)
         for decision in decisions:
             if isinstance(decision.task.state, Running):
-                self._start(decision.task, decision.task.state)
+                self._runs.begin(decision.task, decision.task.state)
+        if self._next_beat is None and self._runs:
+            self._next_beat = asyncio.get_running_loop().time() + self._settings.heartbeat.total_seconds()
         return bool(decisions)
-
-    def _start(self, task: Task, state: Running) -> None:
-        remaining = (state.deadline - self._clock.now()).total_seconds()
-        self._held[task.id] = begin(task, state, self._executor, remaining, self._end)
-        if self._next_heartbeat is None:
-            self._next_heartbeat = self._clock.now() + self._settings.heartbeat
-
-    def _end(self, held: HeldRun) -> None:
-        self._ended.append(held)
-        self._wakeups.wake()
 
     # --- reporting -----------------------------------------------------------------------------------------------
 
     async def _settle(self) -> bool:
         """Report the runs that have ended, in one batch. What cannot be written now stays to be reported."""
-        ended = self._ended[: self._settings.batch]
+        ended = self._runs.ended(self._settings.batch)
         if not ended:
             return False
-        commands = [(held, report(held, self._clock.now(), self._entropy)) for held in ended]
+        at = self._clock.latest()
+        commands = [(held, report(held, at, self._entropy)) for held in ended]
         decided = [(held, command, _decide(held, command)) for held, command in commands if command is not None]
-        ready = [(held, command, decision) for held, command, decision in decided if decision is not None]
-        applied = await self._storage.save([decision for _, _, decision in ready]) if ready else ()
-        done = {id(held) for (held, _, _), written in zip(ready, applied, strict=True) if written}
+        ready = [(held, decision) for held, _, decision in decided if decision is not None]
+        applied = await self._save([decision for _, decision in ready])
+        done = {id(held) for (held, _), written in zip(ready, applied, strict=True) if written}
         for held, command, _ in decided:
             if id(held) not in done:
                 await self._report_again(held, command)
-        self._forget(ended)
+        self._runs.forget(ended)
         return True
+
+    async def _save(self, decisions: Sequence[Decision]) -> Sequence[bool]:
+        if not decisions:
+            return ()
+        try:
+            return await self._storage.save(decisions)
+        except Unavailable:
+            raise
+        except Exception:
+            _log.exception("%d reports cannot be written together; each is tried by itself", len(decisions))
+            return [False] * len(decisions)
 
     async def _report_again(self, held: HeldRun, command: Command) -> None:
         """The task moved on since this worker last saw it: decide anew, on what it is now."""
@@ -217,32 +242,33 @@ class Worker:
         def step(task: Task, at: datetime) -> Decision:
             return handle(task, command)
 
-        (answer,) = await self._storage.update([held.task.id], step)
+        try:
+            (answer,) = await self._storage.update([held.task.id], step)
+        except Unavailable:
+            raise
+        except Exception:
+            _log.exception("%s: the report of its run cannot be written, its lease will end", held.task)
+            return
         if isinstance(answer, Refused):
             _log.warning("a report was dropped: %s", answer.error)
 
-    def _forget(self, ended: Sequence[HeldRun]) -> None:
-        for held in ended:
-            if self._held.get(held.task.id) is held:
-                del self._held[held.task.id]
-        del self._ended[: len(ended)]
-        if not self._held:
-            self._next_heartbeat = None
-
     # --- holding on ----------------------------------------------------------------------------------------------
 
-    async def _beat(self, now: datetime) -> None:
+    async def _beat(self) -> None:
         """Extend the leases of all runs in one batch; hear what was asked of them meanwhile."""
-        if self._next_heartbeat is None or now < self._next_heartbeat:
+        if not self._runs:
+            self._next_beat = None
+        start = asyncio.get_running_loop().time()
+        if self._next_beat is None or start < self._next_beat:
             return
-        self._next_heartbeat = now + self._settings.heartbeat
-        going = [held for held in self._held.values() if not held.job.done() and held.cause != "lost"]
+        going = self._runs.going()
         runs = {held.task.id: held.state.run for held in going}
 
         def step(task: Task, at: datetime) -> Decision:
             return handle(task, Heartbeat(at=at, run=runs[task.id], lease=self._settings.lease))
 
-        answers = await self._storage.update(list(runs), step)
+        answers = await self._storage.update([held.task.id for held in going], step) if going else ()
+        self._next_beat = start + self._settings.heartbeat.total_seconds()
         for held, answer in zip(going, answers, strict=True):
             if isinstance(answer, Refused):
                 _log.warning("a run was lost: %s", answer.error)
@@ -252,39 +278,38 @@ class Worker:
             if isinstance(answer.task.state, Cancelling):
                 held.interrupt("cancelled")
 
-    def _let_go_of_ending_leases(self) -> None:
-        """Stop runs whose lease could not be extended, before somebody else may take them over."""
-        if not self._held:
-            return
-        edge = self._clock.now() + self._settings.margin
-        for held in self._held.values():
-            if held.state.lease_until <= edge and not held.job.done() and held.cause != "lost":
-                _log.warning("%s: its lease could not be extended, the run stops", held.task)
-                held.interrupt("lost")
-
     # --- the end -------------------------------------------------------------------------------------------------
 
     async def _drain(self) -> None:
-        loop = asyncio.get_running_loop()
-        end = loop.time() + self._settings.grace.total_seconds()
-        while self._held and loop.time() < end:
-            await self._drain_turn(end - loop.time())
-        for held in self._held.values():
-            if not held.job.done():
-                held.interrupt("drain")
-        end = loop.time() + LAST_WAIT
-        while self._held and loop.time() < end:
-            await self._drain_turn(end - loop.time())
-        if self._held:
-            _log.warning("%d runs could not be given back: their leases will end", len(self._held))
+        patience = (self._settings.grace - self._settings.reserve).total_seconds()
+        await self._finish(patience)
+        self._runs.give_back()
+        await self._finish(max(self._settings.reserve.total_seconds(), LAST_WAIT))
+        if self._runs:
+            _log.warning("%d runs could not be given back: their leases will end", len(self._runs))
 
-    async def _drain_turn(self, left: float) -> None:
-        try:
-            if not await self._turn():
-                await self._wakeups.wait(timedelta(seconds=min(left, 0.2)))
-        except MainspringError as error:
-            _log.warning("the storage cannot be used during the shutdown: %s", error)
-            await asyncio.sleep(min(left, 0.2))
+    async def _finish(self, seconds: float) -> None:
+        """Report what ends, for at most ``seconds``."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + seconds
+        while self._runs and loop.time() < end:
+            left = min(end - loop.time(), 0.2)
+            try:
+                progress = await self._turn()
+                self._rested = True
+                await self._bell.rest(0 if progress else left)
+            except Exception as error:
+                _log.warning("the storage cannot be used during the shutdown: %s", error)
+                await asyncio.sleep(max(left, 0))
+
+
+def _planned(view: ScheduleView, at: datetime) -> Plan:
+    """Plan a schedule; one whose rule fails is left as it is, so that it holds up nobody but itself."""
+    try:
+        return plan(view, at)
+    except Exception:
+        _log.exception("%s cannot be planned and does not fire", view.schedule)
+        return Plan(schedule=view.schedule, read_version=view.schedule.version)
 
 
 def _decide(held: HeldRun, command: Command) -> Decision | None:
