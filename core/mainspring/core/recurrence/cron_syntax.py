@@ -110,7 +110,8 @@ def normalize(text: str) -> str:
 
 def read(text: str, *, seconds: bool, days: DayRule) -> Fields:
     """Read a normalized cron text; raise ``InvalidRecurrence`` for any other."""
-    second, minute, hour, day, month, weekday = _split(text.upper(), seconds=seconds)
+    parts = [part.upper() for part in _split(text, seconds=seconds)]
+    second, minute, hour, day, month, weekday = parts
     return Fields(
         seconds=_values(SECOND, second),
         minutes=_values(MINUTE, minute),
@@ -130,14 +131,14 @@ def _split(text: str, *, seconds: bool) -> list[str]:
         cure = f"write {wanted} fields: {'second ' if seconds else ''}minute hour day-of-month month day-of-week"
         if len(parts) == 6:
             cure += ", or pass seconds=True for a first field of seconds"
-        raise InvalidRecurrence("cron", f"{text!a} has {len(parts)} fields", cure)
+        raise InvalidRecurrence("cron", f"{text!a} has {len(parts)} field{'' if len(parts) == 1 else 's'}", cure)
     return parts if seconds else ["0", *parts]
 
 
 def _macro(text: str) -> str:
     fields = _MACROS.get(text.lower())
     if fields is None:
-        raise InvalidRecurrence("cron", f"{text.lower()!a} is not known", f"use one of {', '.join(_MACROS)}")
+        raise InvalidRecurrence("cron", f"{text!a} is not known", f"use one of {', '.join(_MACROS)}")
     return fields
 
 

@@ -92,25 +92,23 @@ def describe_dst(recurrence: Recurrence, after: datetime) -> ShiftEffect | None:
     An interval counts elapsed time, and so do the HOURLY and finer rules of an RRULE: no shift affects them.
     """
     since = utc_instant("after", after)
-    if isinstance(recurrence, Interval):
+    plain = None if isinstance(recurrence, Interval) else _without_zone(recurrence)
+    if isinstance(recurrence, Interval) or plain is None:
         return None
     zone = load_zone(recurrence.timezone)
     until = since + min(SHIFT_HORIZON, LAST_INSTANT - since)
     shift = next_shift(zone, since, until)
     while shift is not None:
-        times = _civil_times(recurrence, shift)
+        times = _civil_times(plain, shift)
         if times:
             return _effect(recurrence, shift, times)
         shift = next_shift(zone, shift.at, until)
     return None
 
 
-def _civil_times(recurrence: Cron | RRule, shift: Shift) -> tuple[datetime, ...]:
-    """Give the civil times (naive) within the gap or fold: those of the same rule in a zone without shifts."""
+def _civil_times(plain: Cron | RRule, shift: Shift) -> tuple[datetime, ...]:
+    """Give the civil times (naive) within the gap or fold, by the same rule in a zone without shifts."""
     start, end = shift.civil_start.replace(tzinfo=UTC), shift.civil_end.replace(tzinfo=UTC)
-    plain = _without_zone(recurrence)
-    if plain is None:
-        return ()
     times = between(plain, start - _TICK, end - _TICK, MAX_TIMES)
     return tuple(time.replace(tzinfo=None) for time in times)
 

@@ -26,7 +26,7 @@ from mainspring.core.recurrence.rrule import RRule
 MAX_TEXT: Final = 8192
 
 _CURE: Final = "write cron ('30 2 * * 1-5'), an RRULE ('FREQ=DAILY'), or 'every 10m'"
-_EVERY: Final = re.compile(r"@?every[ \t]+(.*)", re.ASCII | re.IGNORECASE | re.DOTALL)
+_EVERY: Final = re.compile(r"@?every\b[ \t]*(.*)", re.ASCII | re.IGNORECASE | re.DOTALL)
 _RRULE: Final = re.compile(r"(?:DTSTART|RRULE|EXRULE|RDATE|EXDATE)[;:]", re.ASCII | re.IGNORECASE)
 
 
