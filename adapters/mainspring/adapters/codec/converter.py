@@ -198,7 +198,9 @@ def make_converter() -> Converter:
 
 def _register_changes(converter: Converter) -> None:
     def reader(kind: Any) -> _Read:
-        return converter.get_structure_hook(_changed(kind))
+        changed = _changed(kind)
+        read = converter.get_structure_hook(changed)
+        return lambda value, _: read(value, changed)  # some of cattrs' own hooks go by the type that they are passed
 
     def writer(kind: Any) -> _Write:
         return converter.get_unstructure_hook(_changed(kind))
