@@ -87,7 +87,7 @@ def test_a_delayed_task_never_starts_early_and_starts_on_time() -> None:
 
 
 def test_retries_follow_the_ladder() -> None:
-    """After failure *n* the next attempt starts after the *n*-th step and not before; behind the last step it is dead."""
+    """After failure *n* the next attempt starts after the *n*-th step, not before; behind the last one it is dead."""
     ladder = Ladder(steps=(timedelta(0), 40 * MILLISECOND, 120 * MILLISECOND))
 
     async def refuse(task: Task, run: Run) -> Outcome:

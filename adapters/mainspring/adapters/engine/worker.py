@@ -30,6 +30,7 @@ from mainspring.adapters.engine.runs import HeldRun, report
 from mainspring.adapters.engine.settings import EngineSettings
 from mainspring.core.commands import Command, Heartbeat, LoseLease, Start
 from mainspring.core.errors import IllegalTransition, StaleRun, Unavailable
+from mainspring.core.ids import ScheduleId
 from mainspring.core.machine import Decision, handle
 from mainspring.core.ports import AsyncStorage, Entropy, Executor, Refused, Upcoming, Wakeups
 from mainspring.core.schedule import Plan, ScheduleView, plan
@@ -72,6 +73,7 @@ class Worker:
         self._failures = 0
         self._rested = True
         self._rest = 0.0
+        self._unplannable: dict[ScheduleId, int] = {}
 
     def stop(self) -> None:
         """Ask the engine to drain and end; may be called from any thread, and more than once."""
@@ -172,10 +174,21 @@ class Worker:
     async def _fire(self, upcoming: Upcoming, now: datetime) -> bool:
         if upcoming.schedule is None or upcoming.schedule > now:
             return False
-        plans = await self._storage.fire(self._settings.batch, _planned)
+        plans = await self._storage.fire(self._settings.batch, self._plan)
         for made in plans:
             _log.debug("%s: %d tasks, %d slots", made.schedule, len(made.tasks), len(made.slots))
         return any(made.schedule.version != made.read_version for made in plans)
+
+    def _plan(self, view: ScheduleView, at: datetime) -> Plan:
+        """Plan a schedule; one whose rule fails is left as it is, so that it holds up nobody but itself."""
+        try:
+            return plan(view, at)
+        except Exception:
+            schedule = view.schedule
+            if self._unplannable.get(schedule.id) != schedule.version:
+                self._unplannable[schedule.id] = schedule.version
+                _log.exception("%s cannot be planned: it does not fire until it is changed", schedule)
+            return Plan(schedule=schedule, read_version=schedule.version)
 
     async def _reclaim(self, upcoming: Upcoming, now: datetime) -> bool:
         if upcoming.lease is None or upcoming.lease > now:
@@ -301,15 +314,6 @@ class Worker:
             except Exception as error:
                 _log.warning("the storage cannot be used during the shutdown: %s", error)
                 await asyncio.sleep(max(left, 0))
-
-
-def _planned(view: ScheduleView, at: datetime) -> Plan:
-    """Plan a schedule; one whose rule fails is left as it is, so that it holds up nobody but itself."""
-    try:
-        return plan(view, at)
-    except Exception:
-        _log.exception("%s cannot be planned and does not fire", view.schedule)
-        return Plan(schedule=view.schedule, read_version=view.schedule.version)
 
 
 def _decide(held: HeldRun, command: Command) -> Decision | None:
