@@ -5,6 +5,8 @@ Rules:
 * A *name* belongs to at most one live task of a project. A creation that meets one says what it wants by its policy:
   ``reject`` refuses (the default), ``keep`` answers with the task that is there, ``replace`` gives that task the new
   call, instant and settings, ``debounce`` only moves its instant to the new one. The last two need it to be pending.
+* The nearest setting wins: what a request leaves open (retry policy, time-out) is taken from the task's queue if that
+  has it, else from mainspring's defaults.
 * An *idempotency key* makes a repeated request return the task of the first one, for ``KEEP_KEYS`` from then,
   whatever has become of that task. The same key with another request is refused.
 """
@@ -15,10 +17,12 @@ from datetime import datetime, timedelta
 from typing import Final, Literal, TypeAlias, assert_never
 
 from attrs import Attribute, field, frozen
+from attrs import evolve as changed
 
 from mainspring.core.commands import Edit
 from mainspring.core.errors import Conflict, InvalidInput
 from mainspring.core.machine import Decision, handle
+from mainspring.core.queue import Queue
 from mainspring.core.states import Pending
 from mainspring.core.task import Task
 
@@ -26,6 +30,7 @@ KEEP_KEYS: Final = timedelta(hours=24)
 MAX_KEY: Final = 255
 
 ClashPolicy: TypeAlias = Literal["reject", "keep", "replace", "debounce"]
+Inherited: TypeAlias = Literal["retry", "timeout"]
 How: TypeAlias = Literal["created", "kept", "replaced", "debounced", "repeated"]
 
 
@@ -44,11 +49,15 @@ class IdempotencyKey:
 
 @frozen(kw_only=True)
 class Creation:
-    """A task to be created, and what is wanted if its name is taken or its request was made before."""
+    """A task to be created, and what is wanted if its name is taken or its request was made before.
+
+    ``inherits`` names the settings that the request left open: the queue's own, if it has them, replace the task's.
+    """
 
     task: Task
     on_clash: ClashPolicy = "reject"
     idempotency: IdempotencyKey | None = None
+    inherits: frozenset[Inherited] = frozenset()
 
 
 @frozen(kw_only=True)
@@ -57,6 +66,18 @@ class Accepted:
 
     task: Task
     how: How
+
+
+def settled(creation: Creation, queue: Queue | None) -> Creation:
+    """Fill in what the request left open from the queue that the task goes to: the nearest setting wins."""
+    if queue is None or not creation.inherits:
+        return creation
+    task = creation.task
+    if "retry" in creation.inherits and queue.retry is not None:
+        task = changed(task, retry=queue.retry)
+    if "timeout" in creation.inherits and queue.timeout is not None:
+        task = changed(task, timeout=queue.timeout)
+    return changed(creation, task=task, inherits=frozenset())
 
 
 def clash(existing: Task, creation: Creation) -> tuple[Decision, How]:

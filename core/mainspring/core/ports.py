@@ -9,7 +9,10 @@ returns in one transaction. What every storage guarantees:
 * **Compare-and-set.** An aggregate is written only over the version that its decision read (``read_version``).
 * **History.** The events of each decision are appended with it, in order, except those in ``UNRECORDED``.
 * **Follow-ups.** The ``follow_ups`` of a decision are inserted with it, as ``add`` would.
-* **Names.** At most one *live* (not ended) task of a name in a project: a second one is refused with ``Conflict``.
+* **Names.** At most one *live* (not ended) task of a name in a project: a second one is refused with ``Conflict``,
+  but for ``add``, which asks ``creation.clash`` what becomes of it.
+* **Gates.** A start out of a queue that is ``gated`` happens only as ``queue.admit`` says, with the queue held against
+  others and its log written in the same transaction. A queue that is not gated costs no lock and no statement.
 * **Slots.** At most one slot for (schedule, occurrence, manual); only a *buffered* one may be replaced.
 * **Nudges.** For each ``NudgeSchedule`` effect, and for each deleted live task that a schedule made, the schedule is
   replaced by ``schedule.nudged(...)`` in the same transaction (nothing to write if that gives back the same value).
@@ -26,10 +29,12 @@ from typing import Final, Generic, Protocol, TypeAlias, TypeVar
 
 from attrs import Attribute, field, frozen
 
+from mainspring.core.creation import Accepted, Creation
 from mainspring.core.errors import InvalidInput, MainspringError
 from mainspring.core.events import Event
 from mainspring.core.ids import ScheduleId, TaskId
 from mainspring.core.machine import Decision
+from mainspring.core.queue import Admission, Queue, QueueRef, QueueView
 from mainspring.core.retry import Failure
 from mainspring.core.schedule import Plan, Schedule, ScheduleEvent, ScheduleView, Slot
 from mainspring.core.task import DEFAULT_PROJECT, Task
@@ -37,6 +42,8 @@ from mainspring.core.task import DEFAULT_PROJECT, Task
 T_co = TypeVar("T_co", covariant=True)
 
 MAX_PAGE: Final = 1_000
+MAX_KEYS_SEEN: Final = 1_000
+"""Of how many keys ``take`` shows a gate the first tasks at most; keys that took no turn yet come first."""
 MAX_LIVE: Final = 1_000
 """How many live tasks of a schedule a ``ScheduleView`` names at most: the first by id."""
 SUPERSEDED: Final = "superseded by a later occurrence of its schedule"
@@ -44,6 +51,12 @@ SUPERSEDED: Final = "superseded by a later occurrence of its schedule"
 
 TaskStep: TypeAlias = Callable[[Task, datetime], Decision]
 """A pure function of a task and the storage's instant."""
+
+QueueStep: TypeAlias = Callable[[Queue, datetime], Queue]
+"""A pure function of a queue's settings and the storage's instant; it gives back the same value to change nothing."""
+
+Gate: TypeAlias = Callable[[QueueView, Sequence[Task], datetime, int], Admission]
+"""``queue.admit``: which of the due tasks of a gated queue may start."""
 
 ScheduleStep: TypeAlias = Callable[[ScheduleView, datetime], Plan]
 """A pure function of a schedule, its live tasks and the storage's instant."""
@@ -58,14 +71,17 @@ def _check_limit(instance: object, attribute: Attribute[int], value: int) -> Non
 class TaskQuery:
     """Which tasks to find: all conditions hold together; empty ``statuses`` means any.
 
-    The order is newest first: by (``created_at``, ``id``), descending. ``after`` is the ``cursor`` of a page.
+    ``created_before`` and ``ended_before`` are exclusive; the latter leaves out tasks that have not ended. The order is newest first: by (``created_at``, ``id``), descending. ``after`` is the ``cursor`` of a page.
     """
 
     project: str = DEFAULT_PROJECT
     statuses: frozenset[str] = frozenset()
     queue: str | None = None
     name: str | None = None
+    key: str | None = None
     schedule_id: ScheduleId | None = None
+    created_before: datetime | None = None
+    ended_before: datetime | None = None
     limit: int = field(default=100, validator=_check_limit)
     after: str | None = None
 
@@ -92,18 +108,36 @@ class Page(Generic[T_co]):
 class Upcoming:
     """When there will be something to do (None: nothing in sight).
 
-    ``task``: the least ``due`` of a pending task in the queues asked for (none: any); ``lease``: the least
-    ``lease_until`` of a held task; ``schedule``: the least ``wake_at`` of a schedule.
+    ``tasks``: the least ``due`` of the pending tasks of each queue, of those asked for (none: any); a queue without
+    pending tasks is left out. ``lease``: the least ``lease_until`` of a held task; ``schedule``: the least ``wake_at``
+    of a schedule.
     """
 
-    task: datetime | None
+    tasks: Mapping[QueueRef, datetime]
     lease: datetime | None
     schedule: datetime | None
 
 
+@frozen(kw_only=True)
+class Taken:
+    """What ``take`` gives: the decisions, and when a rate lets a gated queue go on (None: no rate holds one back)."""
+
+    decisions: tuple[Decision, ...]
+    again: datetime | None
+
+
+@frozen(kw_only=True)
+class QueueStatus:
+    """A queue that is configured or holds live tasks: its settings, and its pending and held tasks by count."""
+
+    queue: Queue
+    pending: int
+    held: int
+
+
 @frozen
 class Refused:
-    """What ``update`` answers for a task whose step, or whose write, was refused."""
+    """What is answered for a task that was refused: its step, its write, or its creation."""
 
     task_id: TaskId
     error: MainspringError
@@ -116,8 +150,16 @@ class Storage(Protocol):
         """Read the storage's clock."""
         ...
 
-    def add(self, tasks: Sequence[Task]) -> None:
-        """Insert new tasks, all or none. ``Conflict`` if an id exists, or a name belongs to a live task."""
+    def add(self, creations: Sequence[Creation], *, atomic: bool = True) -> tuple[Accepted | Refused, ...]:
+        """Create tasks; answers in the order asked.
+
+        For each: if its idempotency key is known and not older than ``KEEP_KEYS``, the answer is
+        ``creation.repeated(...)`` (a task that was deleted meanwhile is created again). Else it is passed through
+        ``creation.settled`` with the configured queue that it goes to (None: not configured), and then, if its name
+        belongs to a live task, ``creation.clash`` decides and its decision is written; else the task is inserted
+        (``Conflict`` if its id exists). Its idempotency key is kept with the task of the answer. Later creations see
+        what earlier ones did. ``atomic``: the first refusal is raised and nothing is written; else it is answered.
+        """
         ...
 
     def get(self, task_id: TaskId) -> Task:
@@ -136,12 +178,14 @@ class Storage(Protocol):
         """Read the recorded events of a task, oldest first; ``NotFound`` if there is no such task."""
         ...
 
-    def take(self, queues: Sequence[str], limit: int, step: TaskStep) -> tuple[Decision, ...]:
-        """Pass due tasks through ``step`` and write what it gives.
+    def take(self, shares: Mapping[QueueRef, int], step: TaskStep, gate: Gate) -> Taken:
+        """Pass due tasks through ``step`` and write what it gives: of each queue at most as many as its share.
 
-        Eligible: pending, ``due <= now``, in one of ``queues`` (none: any). At most ``limit``, by priority
-        (higher first), then due, then id. No task is handed to two takers. A step has to answer for the task, and on
-        the version, that it was given: else ``Conflict``, here and in ``reclaim``.
+        Eligible: pending, ``due <= now``, in that queue; by priority (higher first), then due, then id. If the queue is
+        gated, ``gate`` chooses among the first of each key (at least as many of each as the share, for at most
+        ``MAX_KEYS_SEEN`` keys), and the queue that it gives back is written. No task is handed to two takers.
+        A step has to answer for the task, and on the version, that it was given: else ``Conflict``, here and in
+        ``reclaim``.
         """
         ...
 
@@ -167,6 +211,34 @@ class Storage(Protocol):
 
     def delete(self, task_ids: Sequence[TaskId]) -> int:
         """Remove tasks in any state with their history; slot records stay. Returns how many there were."""
+        ...
+
+    def prune(self, project: str | None, statuses: frozenset[str], before: datetime, limit: int) -> int:
+        """Delete tasks that ended before ``before`` in one of ``statuses``, oldest end first, at most ``limit``.
+
+        Of one project, or of all (None). Also forgets idempotency keys older than ``KEEP_KEYS``. Slot records stay:
+        they are the fence of their occurrences. Returns how many tasks were deleted.
+        """
+        ...
+
+    def get_queue(self, ref: QueueRef) -> Queue:
+        """Read a queue's settings; one that was never configured has the defaults."""
+        ...
+
+    def update_queue(self, ref: QueueRef, step: QueueStep) -> Queue:
+        """Pass a queue's settings (or the defaults) through ``step`` under lock and write what it gives."""
+        ...
+
+    def delete_queue(self, ref: QueueRef) -> None:
+        """Forget a queue's settings; its tasks stay, and it is open from now on. ``NotFound`` if it has none."""
+        ...
+
+    def queues(self, project: str | None = None) -> tuple[QueueStatus, ...]:
+        """Name the queues of a project (None: of all) that are configured or hold live tasks, by project and name."""
+        ...
+
+    def configured(self) -> tuple[Queue, ...]:
+        """Read the settings of every configured queue; cheap, since every worker asks at each look."""
         ...
 
     def upcoming(self, queues: Sequence[str]) -> Upcoming:
@@ -225,7 +297,7 @@ class AsyncStorage(Protocol):
         """As ``Storage.now``."""
         ...
 
-    async def add(self, tasks: Sequence[Task]) -> None:
+    async def add(self, creations: Sequence[Creation], *, atomic: bool = True) -> tuple[Accepted | Refused, ...]:
         """As ``Storage.add``."""
         ...
 
@@ -245,7 +317,7 @@ class AsyncStorage(Protocol):
         """As ``Storage.history``."""
         ...
 
-    async def take(self, queues: Sequence[str], limit: int, step: TaskStep) -> tuple[Decision, ...]:
+    async def take(self, shares: Mapping[QueueRef, int], step: TaskStep, gate: Gate) -> Taken:
         """As ``Storage.take``."""
         ...
 
@@ -263,6 +335,30 @@ class AsyncStorage(Protocol):
 
     async def delete(self, task_ids: Sequence[TaskId]) -> int:
         """As ``Storage.delete``."""
+        ...
+
+    async def prune(self, project: str | None, statuses: frozenset[str], before: datetime, limit: int) -> int:
+        """As ``Storage.prune``."""
+        ...
+
+    async def get_queue(self, ref: QueueRef) -> Queue:
+        """As ``Storage.get_queue``."""
+        ...
+
+    async def update_queue(self, ref: QueueRef, step: QueueStep) -> Queue:
+        """As ``Storage.update_queue``."""
+        ...
+
+    async def delete_queue(self, ref: QueueRef) -> None:
+        """As ``Storage.delete_queue``."""
+        ...
+
+    async def queues(self, project: str | None = None) -> tuple[QueueStatus, ...]:
+        """As ``Storage.queues``."""
+        ...
+
+    async def configured(self) -> tuple[Queue, ...]:
+        """As ``Storage.configured``."""
         ...
 
     async def upcoming(self, queues: Sequence[str]) -> Upcoming:
@@ -335,7 +431,8 @@ class Run:
     """What an executor is told of the run that it carries out, beside the task itself.
 
     ``deadline`` is on the storage's clock; the engine ends the run then. ``stopped()`` tells, from any thread, that
-    the result is not wanted any more (cancelled, timed out, lease lost, or the worker shuts down).
+    the result is not wanted any more (cancelled, timed out, lease lost, or the worker shuts down). ``note(text,
+    progress)`` puts a line, and how far the work is (0 to 1), on the task's record; from any thread, and at once.
     """
 
     run: int
@@ -343,6 +440,7 @@ class Run:
     worker: str
     deadline: datetime
     stopped: Callable[[], bool]
+    note: Callable[[str, float | None], None]
 
 
 @frozen(kw_only=True)
