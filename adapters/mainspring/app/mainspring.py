@@ -13,7 +13,7 @@ from mainspring.adapters.chance import SystemEntropy
 from mainspring.adapters.engine import EngineSettings, Worker
 from mainspring.adapters.executors.registry import FunctionRegistry
 from mainspring.adapters.operations import Operations, ScheduleRequest, SyncOperations, TaskRequest, call_of
-from mainspring.app.options import ScheduleOptions, TaskOptions
+from mainspring.app.options import ScheduleOptions, TaskOptions, refuse_unknown
 from mainspring.app.thread import WorkerThread
 from mainspring.app.wiring import DEFAULT_STORE, Store, make_executor, open_store, worker_name
 from mainspring.core.errors import InvalidInput
@@ -24,6 +24,9 @@ from mainspring.core.task import Call, FunctionCall, Task
 F = TypeVar("F", bound=Callable[..., object])
 Target: TypeAlias = Call | str | Callable[..., object]
 """What to call: a URL, the name of a registered function, such a function itself, or a ``Call``."""
+
+_TASK_OPTIONS: Final = TaskOptions.__required_keys__ | TaskOptions.__optional_keys__
+_SCHEDULE_OPTIONS: Final = ScheduleOptions.__required_keys__ | ScheduleOptions.__optional_keys__
 
 
 class _Register:
@@ -54,6 +57,7 @@ class _Register:
 
     def task_request(self, target: Target, options: TaskOptions) -> TaskRequest:
         """Make a request of what ``enqueue`` was given."""
+        refuse_unknown("enqueue", options, _TASK_OPTIONS)
         return TaskRequest(
             call=_call(self.target(target), options),
             delay=options.get("delay"),
@@ -68,6 +72,7 @@ class _Register:
 
     def schedule_request(self, target: Target, options: ScheduleOptions) -> ScheduleRequest:
         """Make a request of what ``schedule`` was given."""
+        refuse_unknown("schedule", options, _SCHEDULE_OPTIONS)
         return ScheduleRequest(
             call=_call(self.target(target), options),
             cron=options.get("cron"),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import difflib
+from collections.abc import Iterable, Mapping
 from typing import TypedDict
 
 from mainspring.adapters.operations.intake import Duration, Instant, Json, Retry
@@ -54,3 +55,13 @@ class ScheduleOptions(CallOptions, total=False):
     timeout: Duration | None
     overlap: Overlap
     catch_up: CatchUp | None
+
+
+def refuse_unknown(function: str, given: Iterable[str], known: Iterable[str]) -> None:
+    """Raise ``TypeError`` for a keyword argument that ``function`` does not have: a typing error must not be silent."""
+    names = set(known)
+    for name in given:
+        if name not in names:
+            close = difflib.get_close_matches(name, sorted(names), n=1)
+            hint = f"; did you mean {close[0]!r}?" if close else ""
+            raise TypeError(f"{function}() got an unexpected keyword argument {name!r}{hint}")

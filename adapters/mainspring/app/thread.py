@@ -27,6 +27,9 @@ class WorkerThread:
     def __enter__(self) -> None:
         self._thread.start()
         self._ready.wait()
+        if self._worker is None and self._error is not None:
+            self._thread.join()
+            raise self._error
 
     def __exit__(self, *error: object) -> None:
         if self._worker is not None:

@@ -58,13 +58,17 @@ def _memory() -> Store:
 
 def _sqlite(path: Path) -> Store:
     from mainspring.adapters.storages.sqlite import SqliteStorage
-
     from mainspring.adapters.storages.wakeups import SqliteWakeups
 
     storage = SqliteStorage(path)
     wakeups = SqliteWakeups(path)
     storage.subscribe(wakeups.wake)
-    return Store(storage, AsyncOver(storage), wakeups, storage.close)
+
+    def release() -> None:
+        wakeups.close()
+        storage.close()
+
+    return Store(storage, AsyncOver(storage), wakeups, release)
 
 
 @asynccontextmanager

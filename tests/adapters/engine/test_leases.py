@@ -6,7 +6,7 @@ import asyncio
 from datetime import timedelta
 
 from mainspring.core.commands import Start
-from mainspring.core.events import RetryScheduled, RunStarted, RunSucceeded
+from mainspring.core.events import ReportDropped, RetryScheduled, RunStarted, RunSucceeded
 from mainspring.core.machine import handle
 from mainspring.core.ports import Done, Outcome, Run
 from mainspring.core.retry import Fixed
@@ -78,7 +78,7 @@ def test_a_run_whose_lease_was_lost_is_interrupted_and_reports_nothing() -> None
     run(scenario())
 
 
-def test_a_stale_completion_is_refused() -> None:
+def test_a_stale_completion_is_refused_and_recorded() -> None:
     """A worker that was frozen past its lease reports its result in vain: the run that replaced it counts."""
     go = asyncio.Event()
 
@@ -101,10 +101,13 @@ def test_a_stale_completion_is_refused() -> None:
                 await house.ended(task)
             for event in held:
                 event.set()
+            await until(lambda: bool(house.events(task, ReportDropped)))
         state = house.memory.get(task).state
         assert state.status == "succeeded"
         assert state.result == "awake"
-        assert house.happened(task) == ["RunStarted", "RetryScheduled", "RunStarted", "RunSucceeded"]
+        assert house.happened(task) == ["RunStarted", "RetryScheduled", "RunStarted", "RunSucceeded", "ReportDropped"]
+        dropped = house.first(task, ReportDropped)
+        assert (dropped.run, dropped.worker, dropped.report) == (1, "frozen", "succeeded")
 
     run(scenario())
 

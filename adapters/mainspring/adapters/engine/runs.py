@@ -25,13 +25,17 @@ MAX_TEXT: Final = 65_536
 
 @define(eq=False)
 class HeldRun:
-    """A run in this process. ``task`` is as the storage last confirmed it: its version is the fencing token."""
+    """A run in this process. ``task`` is as the storage last confirmed it: its version is the fencing token.
+
+    ``uncertain``: its end was reported once with no answer; the report may have been written.
+    """
 
     task: Task
     state: Running | Cancelling
     job: asyncio.Task[Outcome] = field(init=False)
     timer: asyncio.TimerHandle = field(init=False)
     cause: Cause | None = None
+    uncertain: bool = False
 
     def confirm(self, task: Task) -> None:
         """Take over what the storage has written for this run."""
@@ -125,6 +129,19 @@ def _interrupted(held: HeldRun, at: datetime, entropy: Entropy) -> Command:
 def _fail(held: HeldRun, kind: str, message: str, at: datetime, entropy: Entropy) -> Fail:
     failure = Failure(kind=kind, message=storable(message[:2_000]))
     return Fail(at=at, run=held.state.run, failure=failure, entropy=entropy.fraction())
+
+
+def described(command: Command) -> str:
+    """Say what a report reported, for the record of one that came too late."""
+    match command:
+        case Succeed():
+            return "succeeded"
+        case Fail(failure=failure):
+            return f"failed ({failure.kind})"
+        case Snooze():
+            return "snoozed"
+        case _:
+            return "stopped"
 
 
 def storable(text: str) -> str:

@@ -26,9 +26,9 @@ from typing import Final
 from mainspring.adapters.engine.bell import Bell
 from mainspring.adapters.engine.clock import StorageClock
 from mainspring.adapters.engine.holdings import Holdings
-from mainspring.adapters.engine.runs import HeldRun, report
+from mainspring.adapters.engine.runs import HeldRun, described, report
 from mainspring.adapters.engine.settings import EngineSettings
-from mainspring.core.commands import Command, Heartbeat, LoseLease, Start
+from mainspring.core.commands import Command, DropReport, Heartbeat, LoseLease, Start
 from mainspring.core.errors import IllegalTransition, StaleRun, Unavailable
 from mainspring.core.ids import ScheduleId
 from mainspring.core.machine import Decision, handle
@@ -230,7 +230,7 @@ class Worker:
         commands = [(held, report(held, at, self._entropy)) for held in ended]
         decided = [(held, command, _decide(held, command)) for held, command in commands if command is not None]
         ready = [(held, decision) for held, _, decision in decided if decision is not None]
-        applied = await self._save([decision for _, decision in ready])
+        applied = await self._save(ready)
         done = {id(held) for (held, _), written in zip(ready, applied, strict=True) if written}
         for held, command, _ in decided:
             if id(held) not in done:
@@ -238,32 +238,50 @@ class Worker:
         self._runs.forget(ended)
         return True
 
-    async def _save(self, decisions: Sequence[Decision]) -> Sequence[bool]:
-        if not decisions:
+    async def _save(self, ready: Sequence[tuple[HeldRun, Decision]]) -> Sequence[bool]:
+        if not ready:
             return ()
         try:
-            return await self._storage.save(decisions)
-        except Unavailable:
-            raise
-        except Exception:
-            _log.exception("%d reports cannot be written together; each is tried by itself", len(decisions))
-            return [False] * len(decisions)
+            return await self._storage.save([decision for _, decision in ready])
+        except Exception as error:
+            for held, _ in ready:
+                held.uncertain = True
+            if isinstance(error, Unavailable):
+                raise
+            _log.exception("%d reports cannot be written together; each is tried by itself", len(ready))
+            return [False] * len(ready)
 
     async def _report_again(self, held: HeldRun, command: Command) -> None:
-        """The task moved on since this worker last saw it: decide anew, on what it is now."""
+        """The task moved on since this worker last saw it: decide anew, on what it is now.
+
+        A report that comes too late changes nothing and is recorded, unless it may be an earlier try of its own that
+        made it late.
+        """
+        dropped = False
 
         def step(task: Task, at: datetime) -> Decision:
-            return handle(task, command)
+            nonlocal dropped
+            try:
+                return handle(task, command)
+            except StaleRun:
+                if held.uncertain:
+                    raise
+                dropped = True
+                drop = DropReport(at=at, run=held.state.run, worker=self._name, report=described(command))
+                return handle(task, drop)
 
         try:
             (answer,) = await self._storage.update([held.task.id], step)
-        except Unavailable:
-            raise
-        except Exception:
+        except Exception as error:
+            held.uncertain = True
+            if isinstance(error, Unavailable):
+                raise
             _log.exception("%s: the report of its run cannot be written, its lease will end", held.task)
             return
+        if dropped:
+            _log.warning("%s: run %d ended too late, its report is dropped", held.task, held.state.run)
         if isinstance(answer, Refused):
-            _log.warning("a report was dropped: %s", answer.error)
+            _log.log(logging.DEBUG if held.uncertain else logging.WARNING, "a report was refused: %s", answer.error)
 
     # --- holding on ----------------------------------------------------------------------------------------------
 

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Mapping
 
 from mainspring.adapters.operations import steps
 from mainspring.adapters.operations.intake import ScheduleRequest, TaskRequest, schedule_of, task_of
-from mainspring.core.commands import Edit
+from mainspring.core.commands import Edit, Unset
+from mainspring.core.errors import NotFound
 from mainspring.core.events import Event
 from mainspring.core.ids import ScheduleId, TaskId
 from mainspring.core.ports import Entropy, Page, ScheduleQuery, Storage, TaskQuery
@@ -67,12 +68,14 @@ class SyncOperations:
 
     def edit_task(self, task_id: str, edit: Edit) -> Task:
         """Change a pending task."""
+        if not isinstance(edit.call, Unset):
+            self._check(edit.call)
         return steps.only(self._storage.update([TaskId(task_id)], steps.edit(edit)))
 
     def delete_task(self, task_id: str) -> None:
         """Remove a task in any state; ``NotFound`` if there is none."""
-        self.get_task(task_id)
-        self._storage.delete([TaskId(task_id)])
+        if not self._storage.delete([TaskId(task_id)]):
+            raise NotFound("task", task_id)
 
     def create_schedule(self, request: ScheduleRequest) -> Schedule:
         """Create a schedule. ``InvalidInput`` names what is wrong; ``Conflict``: the name is taken."""
@@ -91,6 +94,8 @@ class SyncOperations:
 
     def edit_schedule(self, schedule_id: str, edit: ScheduleEdit) -> Schedule:
         """Change a schedule; tasks that it has created stay as they are."""
+        if not isinstance(edit.template, Unset):
+            self._check(edit.template.call)
         return (self._storage.update_schedule(ScheduleId(schedule_id), steps.change(edit))).schedule
 
     def pause_schedule(self, schedule_id: str, note: str = "") -> Schedule:

@@ -1,5 +1,6 @@
 """Recurrences: rules that say when, as frozen values and pure functions over them."""
 
+from mainspring.core.errors import InvalidRecurrence
 from mainspring.core.recurrence.cron import Cron
 from mainspring.core.recurrence.dst import Fold, Gap, Shift, instants, load_zone, next_shift, utc_to_civil
 from mainspring.core.recurrence.explain import ShiftEffect, describe_dst, explain
@@ -13,6 +14,7 @@ __all__ = [
     "Fold",
     "Gap",
     "Interval",
+    "InvalidRecurrence",
     "RRule",
     "Recurrence",
     "Shift",

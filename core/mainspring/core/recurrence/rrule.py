@@ -16,7 +16,7 @@ Rules:
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 from typing import Final, get_args
 from zoneinfo import ZoneInfo
@@ -36,7 +36,7 @@ from mainspring.core.recurrence.dst import (
 )
 from mainspring.core.recurrence.rrule_days import DayRule
 from mainspring.core.recurrence.rrule_elapsed import UNITS, ElapsedRule
-from mainspring.core.recurrence.rrule_english import explain_set
+from mainspring.core.recurrence.rrule_english import explain_rule, explain_set
 from mainspring.core.recurrence.rrule_masks import FIRST_YEAR, LAST_YEAR, year_start
 from mainspring.core.recurrence.rrule_parts import (
     DAY_SECONDS,
@@ -187,16 +187,30 @@ class RRule:
         lines = [_format_start(self, zone)]
         lines += [f"RRULE:{format_rule(rule)}" for rule in self.rules]
         lines += [f"EXRULE:{format_rule(rule)}" for rule in self.exrules]
-        for name, values in (("RDATE", self.rdates), ("EXDATE", self.exdates)):
+        days = [value for value in self.rdates if _is_midnight(value, zone)]
+        for name, values in (
+            ("RDATE;VALUE=DATE", [format_date(utc_to_civil(value, zone)) for value in days]),
+            ("RDATE", [_format_instant(value, zone) for value in self.rdates if value not in days]),
+            ("EXDATE", [_format_instant(value, zone) for value in self.exdates]),
+            ("EXDATE;VALUE=DATE", [format_date(day) for day in self.exdays]),
+        ):
             if values:
-                lines.append(f"{name}:{','.join(_format_instant(value, zone) for value in values)}")
-        if self.exdays:
-            lines.append(f"EXDATE;VALUE=DATE:{','.join(map(format_date, self.exdays))}")
+                lines.append(f"{name}:{','.join(values)}")
         return "\n".join(lines)
 
     def explain(self) -> str:
         """Say in English what the set does: a 24-hour clock, the zone's name, and any policy that is not the default."""
-        return explain_set(self)
+        start = civil_seconds(self.start)
+        local = any(rule.freq not in UNITS for rule in self.rules)  # rules of elapsed time know no such policies
+        return explain_set(
+            [explain_rule(rule, start, all_day=self.all_day) for rule in self.rules],
+            [explain_rule(rule, start, all_day=self.all_day) for rule in self.exrules],
+            len(self.rdates),
+            len(self.exdates) + len(self.exdays),
+            timezone=self.timezone,
+            gap=self.gap if local else "offset_before",
+            fold=self.fold if local else "first",
+        )
 
 
 def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> None:
@@ -292,6 +306,11 @@ def _format_start(rrule: RRule, zone: ZoneInfo) -> str:
     if _second_pass(rrule, zone):
         return f"DTSTART;TZID={rrule.timezone}:{format_date_time(to_seconds(rrule.dtstart))}Z"
     return f"DTSTART;TZID={rrule.timezone}:{format_date_time(civil_seconds(rrule.start))}"
+
+
+def _is_midnight(value: datetime, zone: ZoneInfo) -> bool:
+    civil = utc_to_civil(value, zone).replace(fold=0)
+    return civil.time() == time.min and instants(civil, zone, gap="offset_before") == (value,)
 
 
 def _format_instant(value: datetime, zone: ZoneInfo) -> str:

@@ -9,7 +9,7 @@ Rules:
   even where VALUE does not say so.
 * A time with Z is in UTC. A time with TZID is in that zone; with neither it is in the rule's zone. Z beside TZID, which
   section 3.2.19 forbids, is read as an instant, seen from that zone: there is only one way to take it.
-* Bounds: 8 KiB of text, ASCII only; 1,000 dates in RDATE and EXDATE together; 8 rules.
+* Bounds: 8 KiB of text, ASCII only, which holds at most 910 dates in RDATE and EXDATE; 8 rules.
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ from mainspring.core.errors import InvalidRecurrence
 from mainspring.core.recurrence.rrule_parts import DAY_SECONDS, Rule, parse_date, parse_date_time, parse_rule
 
 MAX_TEXT: Final = 8_192
-MAX_DATES: Final = 1_000
 MAX_RULES: Final = 8
 
 _FOLD: Final = re.compile(r"\r?\n[ \t]")
@@ -81,9 +80,6 @@ def parse_set(text: str) -> SetText:
         rdates=tuple(stamp for line in lines if line.name == "RDATE" for stamp in _stamps(line)),
         exdates=tuple(stamp for line in lines if line.name == "EXDATE" for stamp in _stamps(line)),
     )
-    if len(found.rdates) + len(found.exdates) > MAX_DATES:
-        what = f"{len(found.rdates) + len(found.exdates)} dates are too many"
-        raise InvalidRecurrence("RDATE", what, f"give at most {MAX_DATES} dates in RDATE and EXDATE")
     if not found.rules and not found.rdates:
         raise InvalidRecurrence("RRULE", "is missing", _CURE)
     return found

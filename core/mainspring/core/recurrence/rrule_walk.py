@@ -162,10 +162,11 @@ class Walk:
     def _plain_blocks(self, least: int, end: int) -> Iterator[Block]:
         step = self._plain
         base = self._floor - (self._floor - least) // step * step
-        run = Run(range(0, _PLAIN_RUN * step, step))
+        length = min(_PLAIN_RUN, max(end - base, 0) // step + 1)
+        run = Run(range(0, length * step, step))
         while base < end:
             yield block(base, run, base, end)
-            base += _PLAIN_RUN * step
+            base += length * step
 
     def _year_blocks(self, year: int, least: int, end: int) -> Iterator[Block]:
         if self._fixed:
