@@ -71,7 +71,8 @@ def _check_limit(instance: object, attribute: Attribute[int], value: int) -> Non
 class TaskQuery:
     """Which tasks to find: all conditions hold together; empty ``statuses`` means any.
 
-    ``created_before`` and ``ended_before`` are exclusive; the latter leaves out tasks that have not ended. The order is newest first: by (``created_at``, ``id``), descending. ``after`` is the ``cursor`` of a page.
+    ``created_before`` and ``ended_before`` are exclusive; the latter leaves out tasks that have not ended. The order is
+    newest first: by (``created_at``, ``id``), descending. ``after`` is the ``cursor`` of a page.
     """
 
     project: str = DEFAULT_PROJECT

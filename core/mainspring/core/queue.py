@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import lru_cache
 from itertools import cycle, islice
 from math import floor
 from typing import Final
@@ -52,9 +53,15 @@ class QueueRef:
         return f"queue {self.name}" if self.project == DEFAULT_PROJECT else f"queue {self.project}/{self.name}"
 
 
+@lru_cache(maxsize=10_000)
+def queue_ref(project: str, name: str) -> QueueRef:
+    """Make a reference, or give the one that was made before: names are checked once."""
+    return QueueRef(project, name)
+
+
 def queue_of(task: Task) -> QueueRef:
     """Name the queue that a task is in."""
-    return QueueRef(task.project, task.queue)
+    return queue_ref(task.project, task.queue)
 
 
 def _check_concurrency(instance: object, attribute: Attribute[int | None], value: int | None) -> None:

@@ -20,20 +20,26 @@ from datetime import datetime
 from functools import partial
 from typing import TypeVar
 
+from mainspring.core.creation import Accepted, Creation
 from mainspring.core.errors import Unavailable
 from mainspring.core.events import Event
 from mainspring.core.ids import ScheduleId, TaskId
 from mainspring.core.machine import Decision
 from mainspring.core.ports import (
+    Gate,
     Page,
+    QueueStatus,
+    QueueStep,
     Refused,
     ScheduleQuery,
     ScheduleStep,
     Storage,
+    Taken,
     TaskQuery,
     TaskStep,
     Upcoming,
 )
+from mainspring.core.queue import Queue, QueueRef
 from mainspring.core.schedule import Plan, Schedule, ScheduleEvent, Slot
 from mainspring.core.task import Task
 
@@ -60,9 +66,9 @@ class AsyncOver:
         """As ``Storage.now``."""
         return await self._do(self._storage.now)
 
-    async def add(self, tasks: Sequence[Task]) -> None:
+    async def add(self, creations: Sequence[Creation], *, atomic: bool = True) -> tuple[Accepted | Refused, ...]:
         """As ``Storage.add``."""
-        await self._do(partial(self._storage.add, tasks))
+        return await self._do(partial(self._storage.add, creations, atomic=atomic))
 
     async def get(self, task_id: TaskId) -> Task:
         """As ``Storage.get``."""
@@ -80,9 +86,9 @@ class AsyncOver:
         """As ``Storage.history``."""
         return await self._do(partial(self._storage.history, task_id))
 
-    async def take(self, queues: Sequence[str], limit: int, step: TaskStep) -> tuple[Decision, ...]:
+    async def take(self, shares: Mapping[QueueRef, int], step: TaskStep, gate: Gate) -> Taken:
         """As ``Storage.take``."""
-        return await self._do(partial(self._storage.take, queues, limit, step))
+        return await self._do(partial(self._storage.take, shares, step, gate))
 
     async def reclaim(self, limit: int, step: TaskStep) -> tuple[Decision, ...]:
         """As ``Storage.reclaim``."""
@@ -99,6 +105,30 @@ class AsyncOver:
     async def delete(self, task_ids: Sequence[TaskId]) -> int:
         """As ``Storage.delete``."""
         return await self._do(partial(self._storage.delete, task_ids))
+
+    async def prune(self, project: str | None, statuses: frozenset[str], before: datetime, limit: int) -> int:
+        """As ``Storage.prune``."""
+        return await self._do(partial(self._storage.prune, project, statuses, before, limit))
+
+    async def get_queue(self, ref: QueueRef) -> Queue:
+        """As ``Storage.get_queue``."""
+        return await self._do(partial(self._storage.get_queue, ref))
+
+    async def update_queue(self, ref: QueueRef, step: QueueStep) -> Queue:
+        """As ``Storage.update_queue``."""
+        return await self._do(partial(self._storage.update_queue, ref, step))
+
+    async def delete_queue(self, ref: QueueRef) -> None:
+        """As ``Storage.delete_queue``."""
+        await self._do(partial(self._storage.delete_queue, ref))
+
+    async def queues(self, project: str | None = None) -> tuple[QueueStatus, ...]:
+        """As ``Storage.queues``."""
+        return await self._do(partial(self._storage.queues, project))
+
+    async def configured(self) -> tuple[Queue, ...]:
+        """As ``Storage.configured``."""
+        return await self._do(self._storage.configured)
 
     async def upcoming(self, queues: Sequence[str]) -> Upcoming:
         """As ``Storage.upcoming``."""

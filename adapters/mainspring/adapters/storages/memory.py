@@ -10,25 +10,32 @@ from threading import Lock
 
 from mainspring.adapters.storages.clock import Clock, utc_now
 from mainspring.adapters.storages.listeners import Listener, Listeners
+from mainspring.adapters.storages.memory_queues import KeyTable, KnownKey, QueueTable
 from mainspring.adapters.storages.memory_schedules import ScheduleTable, SlotKey
 from mainspring.adapters.storages.memory_tasks import TaskTable
 from mainspring.core.commands import Cancel
+from mainspring.core.creation import KEEP_KEYS, Accepted, Creation, clash, repeated, settled
 from mainspring.core.effects import NudgeSchedule
-from mainspring.core.errors import Conflict, MainspringError, Unavailable
+from mainspring.core.errors import Conflict, MainspringError, NotFound, Unavailable
 from mainspring.core.events import UNRECORDED, Event
 from mainspring.core.ids import ScheduleId, TaskId
 from mainspring.core.instants import format_instant
 from mainspring.core.machine import Decision, handle
 from mainspring.core.ports import (
     SUPERSEDED,
+    Gate,
     Page,
+    QueueStatus,
+    QueueStep,
     Refused,
     ScheduleQuery,
     ScheduleStep,
+    Taken,
     TaskQuery,
     TaskStep,
     Upcoming,
 )
+from mainspring.core.queue import Queue, QueueRef, QueueView, queue_of
 from mainspring.core.schedule import (
     Buffered,
     Plan,
@@ -57,6 +64,8 @@ class MemoryStorage:
         self._undo: list[Callable[[], object]] = []
         self._hint = False
         self._tasks = TaskTable()
+        self._queues = QueueTable()
+        self._keys = KeyTable()
         self._schedules = ScheduleTable()
 
     def subscribe(self, callback: Listener) -> Callable[[], None]:
@@ -79,12 +88,16 @@ class MemoryStorage:
             try:
                 yield self._clock()
             except BaseException:
-                for step in reversed(self._undo):
-                    step()
+                self._undo_to(0)
                 raise
             hint = self._hint
         if hint:
             self._listeners.tell()
+
+    def _undo_to(self, mark: int) -> None:
+        """Take back what was written since there were ``mark`` steps to undo."""
+        while len(self._undo) > mark:
+            self._undo.pop()()
 
     def _check_open(self) -> None:
         if self._closed:
@@ -97,11 +110,41 @@ class MemoryStorage:
         with self._reading():
             return self._clock()
 
-    def add(self, tasks: Sequence[Task]) -> None:
-        """Insert new tasks, all or none."""
-        with self._writing():
-            for task in tasks:
-                self._insert(task)
+    def add(self, creations: Sequence[Creation], *, atomic: bool = True) -> tuple[Accepted | Refused, ...]:
+        """Create tasks; all or none, or each by itself."""
+        with self._writing() as now:
+            return tuple([self._add(creation, now, atomic) for creation in creations])
+
+    def _add(self, creation: Creation, now: datetime, atomic: bool) -> Accepted | Refused:
+        mark = len(self._undo)
+        try:
+            return self._create(creation, now)
+        except MainspringError as error:
+            if atomic:
+                raise
+            self._undo_to(mark)
+            return Refused(creation.task.id, error)
+
+    def _create(self, creation: Creation, now: datetime) -> Accepted:
+        place = None if creation.idempotency is None else (creation.task.project, creation.idempotency.key)
+        known = None if place is None else self._keys.rows.get(place)
+        if creation.idempotency is not None and known is not None and known.at > now - KEEP_KEYS:
+            existing = self._tasks.rows.get(known.task_id)
+            if existing is not None:
+                return repeated(existing, known.asked, creation.idempotency)
+        accepted = self._settle(settled(creation, self._queues.rows.get(queue_of(creation.task))))
+        if place is not None and creation.idempotency is not None:
+            self._put_key(place, KnownKey(creation.idempotency, accepted.task.id, now))
+        return accepted
+
+    def _settle(self, creation: Creation) -> Accepted:
+        existing = self._tasks.named(creation.task)
+        if existing is None:
+            self._insert(creation.task)
+            return Accepted(task=creation.task, how="created")
+        decision, how = clash(existing, creation)
+        self._write(decision)
+        return Accepted(task=decision.task, how=how)
 
     def get(self, task_id: TaskId) -> Task:
         """Read one task."""
@@ -124,10 +167,29 @@ class MemoryStorage:
             self._tasks.get(task_id)
             return tuple(self._tasks.events.get(task_id, ()))
 
-    def take(self, queues: Sequence[str], limit: int, step: TaskStep) -> tuple[Decision, ...]:
-        """Pass due tasks through ``step`` and write what it gives."""
+    def take(self, shares: Mapping[QueueRef, int], step: TaskStep, gate: Gate) -> Taken:
+        """Pass due tasks through ``step`` and write what it gives; those of gated queues as ``gate`` says."""
         with self._writing() as now:
-            return self._pass(self._tasks.due(queues, limit, now), step, now)
+            taken = [self._take(ref, share, step, gate, now) for ref, share in shares.items()]
+        return Taken(
+            decisions=tuple(decision for part in taken for decision in part.decisions),
+            again=min((part.again for part in taken if part.again is not None), default=None),
+        )
+
+    def _take(self, ref: QueueRef, share: int, step: TaskStep, gate: Gate, now: datetime) -> Taken:
+        queue = self._queues.rows.get(ref)
+        if queue is None or not queue.gated:
+            return Taken(decisions=self._pass(self._tasks.due(ref, share, now), step, now), again=None)
+        seen = frozenset(turn.key for turn in queue.turns)
+        candidates = self._tasks.candidates(ref, share, now, seen)
+        self._undo.append(partial(self._tasks.refresh, candidates))
+        view = QueueView(queue=queue, running=self._tasks.running(ref, now))
+        admission = gate(view, candidates, now, share)
+        self._tasks.refresh(candidates)
+        if admission.queue is not queue:
+            self._put_queue(ref, admission.queue)
+        admitted = [self._tasks.get(task_id) for task_id in admission.admitted]
+        return Taken(decisions=self._pass(admitted, step, now), again=admission.again)
 
     def reclaim(self, limit: int, step: TaskStep) -> tuple[Decision, ...]:
         """Pass held tasks whose lease has ended through ``step`` and write what it gives."""
@@ -154,11 +216,13 @@ class MemoryStorage:
             return tuple([self._update(task_id, step, now) for task_id in task_ids])
 
     def _update(self, task_id: TaskId, step: TaskStep, now: datetime) -> Decision | Refused:
+        mark = len(self._undo)
         try:
             decision = step(self._tasks.get(task_id), now)
             if not self._write(decision):
                 raise Conflict(f"task {task_id}", "it has moved on", "read it again")
         except MainspringError as error:
+            self._undo_to(mark)
             return Refused(task_id, error)
         return decision
 
@@ -184,10 +248,61 @@ class MemoryStorage:
         """Find the earliest instants at which there is something to do."""
         with self._reading():
             return Upcoming(
-                task=self._tasks.earliest_due(queues),
+                tasks=self._tasks.earliest_due(queues),
                 lease=self._tasks.earliest_lease(),
                 schedule=self._schedules.earliest_wake(),
             )
+
+    def prune(self, project: str | None, statuses: frozenset[str], before: datetime, limit: int) -> int:
+        """Delete tasks that ended before ``before``, and forget old idempotency keys."""
+        with self._writing() as now:
+            for place, known in [*self._keys.rows.items()]:
+                if known.at <= now - KEEP_KEYS:
+                    self._put_key(place, None)
+            return sum([self._remove(task.id, now) for task in self._tasks.ended(project, statuses, before, limit)])
+
+    # --- queues ------------------------------------------------------------------------------------------------------
+
+    def get_queue(self, ref: QueueRef) -> Queue:
+        """Read a queue's settings, or the defaults."""
+        with self._reading():
+            return self._queues.get(ref)
+
+    def update_queue(self, ref: QueueRef, step: QueueStep) -> Queue:
+        """Pass a queue's settings through ``step`` and write what it gives."""
+        with self._writing() as now:
+            before = self._queues.get(ref)
+            after = step(before, now)
+            if after.ref != ref:
+                raise Conflict(str(ref), f"the step answered for {after.ref}", "change what the step is given")
+            if after != before:
+                self._put_queue(ref, after)
+                self._hint = True
+            return after
+
+    def delete_queue(self, ref: QueueRef) -> None:
+        """Forget a queue's settings."""
+        with self._writing():
+            if ref not in self._queues.rows:
+                raise NotFound("queue", ref.name)
+            self._put_queue(ref, None)
+            self._hint = True
+
+    def queues(self, project: str | None = None) -> tuple[QueueStatus, ...]:
+        """Name the queues that are configured or hold live tasks."""
+        with self._reading():
+            counts = self._tasks.counts(project)
+            known = {ref for ref in self._queues.rows if project in (None, ref.project)}
+            return tuple(
+                QueueStatus(queue=self._queues.get(ref), pending=pending, held=held)
+                for ref in sorted({*counts, *known})
+                for pending, held in [counts.get(ref, (0, 0))]
+            )
+
+    def configured(self) -> tuple[Queue, ...]:
+        """Read the settings of every configured queue."""
+        with self._reading():
+            return tuple(self._queues.rows[ref] for ref in sorted(self._queues.rows))
 
     # --- schedules ---------------------------------------------------------------------------------------------------
 
@@ -273,6 +388,12 @@ class MemoryStorage:
             self._insert(task)
         return True
 
+    def _put_queue(self, ref: QueueRef, queue: Queue | None) -> None:
+        self._undo.append(partial(self._queues.put, ref, self._queues.put(ref, queue)))
+
+    def _put_key(self, place: tuple[str, str], known: KnownKey | None) -> None:
+        self._undo.append(partial(self._keys.put, place, self._keys.put(place, known)))
+
     def _nudge(self, nudge: NudgeSchedule) -> None:
         schedule = self._schedules.rows.get(nudge.schedule_id)
         if schedule is None:
@@ -304,9 +425,9 @@ class MemoryStorage:
             self._put_slot(slot)
         self._note(schedule.id, plan.events)
         for task_id in plan.cancels:
-            task = self._tasks.rows.get(task_id)
-            if task is not None and isinstance(task.state, LIVE):
-                self._write(handle(task, Cancel(at=now, reason=SUPERSEDED)))
+            superseded = self._tasks.rows.get(task_id)
+            if superseded is not None and isinstance(superseded.state, LIVE):
+                self._write(handle(superseded, Cancel(at=now, reason=SUPERSEDED)))
         return plan
 
     def _put_slot(self, slot: Slot) -> None:

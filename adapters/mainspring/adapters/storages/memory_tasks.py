@@ -6,7 +6,7 @@ from bisect import bisect_left, insort
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from heapq import heapify, heappop, heapreplace, nsmallest
+from heapq import nsmallest
 from itertools import islice
 from typing import TypeAlias
 
@@ -15,8 +15,9 @@ from mainspring.adapters.storages.paging import Position, page, position, read_c
 from mainspring.core.errors import Conflict, NotFound
 from mainspring.core.events import Event
 from mainspring.core.ids import ScheduleId, TaskId
-from mainspring.core.ports import MAX_LIVE, Page, TaskQuery
-from mainspring.core.states import LIVE_STATUSES, Cancelling, Pending, Running
+from mainspring.core.ports import MAX_KEYS_SEEN, MAX_LIVE, Page, TaskQuery
+from mainspring.core.queue import QueueRef, queue_of
+from mainspring.core.states import LIVE, LIVE_STATUSES, TERMINAL, Cancelling, Pending, Running
 from mainspring.core.task import Task, schedule_of
 
 _Turn: TypeAlias = tuple[int, datetime, str]
@@ -57,14 +58,42 @@ class _Line:
         self._ready.pop()
 
 
+class _Queue:
+    """The pending tasks of a queue: all of them in one line, those with a key once more in the line of their key."""
+
+    def __init__(self) -> None:
+        self.all = _Line()
+        self.keys: dict[str, _Line] = {}
+        self.held: set[TaskId] = set()
+
+    def put(self, task: Task, due: datetime) -> None:
+        """Add a pending task that is in no line."""
+        self.all.put(task, due)
+        if task.key is not None:
+            self.keys.setdefault(task.key, _Line()).put(task, due)
+
+    def discard(self, task: Task) -> None:
+        """Take a task out of its lines."""
+        self.all.discard(task.id)
+        if task.key is not None and task.key in self.keys:
+            self.keys[task.key].discard(task.id)
+            if not self.keys[task.key].by_due:
+                del self.keys[task.key]
+
+    def idle(self) -> bool:
+        """Whether there is nothing in it."""
+        return not self.all.by_due and not self.held
+
+
 class TaskTable:
     """Every task with its history; ``put`` keeps all orders right."""
 
     def __init__(self) -> None:
         self.rows: dict[TaskId, Task] = {}
         self.events: dict[TaskId, list[Event]] = {}
-        self._lines: defaultdict[str, _Line] = defaultdict(_Line)
+        self._queues: defaultdict[QueueRef, _Queue] = defaultdict(_Queue)
         self._leases: LazyHeap[tuple[datetime, str]] = LazyHeap()
+        self._ended: set[TaskId] = set()
         self._names: dict[tuple[str, str], TaskId] = {}
         self._children: defaultdict[ScheduleId, set[TaskId]] = defaultdict(set)
         self._counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
@@ -103,13 +132,21 @@ class TaskTable:
         if holder is not None and holder != task.id:
             raise Conflict(f"name {task.name!r}", f"task {holder} has it", "wait for its end, or use another name")
 
+    def named(self, task: Task) -> Task | None:
+        """Find the live task that has the name of ``task``."""
+        holder = None if task.name is None else self._names.get((task.project, task.name))
+        return None if holder is None else self.rows[holder]
+
     def _index(self, task: Task) -> None:
         state = task.state
         self._counts[task.project][state.status] += 1
         if isinstance(state, Pending):
-            self._lines[task.queue].put(task, state.due)
+            self._queues[queue_of(task)].put(task, state.due)
         elif isinstance(state, Running | Cancelling):
+            self._queues[queue_of(task)].held.add(task.id)
             self._leases.put(task.id, (state.lease_until, task.id))
+        else:
+            self._ended.add(task.id)
         if state.status in LIVE_STATUSES:
             if task.name is not None:
                 self._names[task.project, task.name] = task.id
@@ -120,13 +157,10 @@ class TaskTable:
     def _unindex(self, task: Task) -> None:
         state = task.state
         self._counts[task.project][state.status] -= 1
-        if isinstance(state, Pending):
-            line = self._lines[task.queue]
-            line.discard(task.id)
-            if not line.by_due:
-                del self._lines[task.queue]
-        elif isinstance(state, Running | Cancelling):
-            self._leases.discard(task.id)
+        if isinstance(state, LIVE):
+            self._leave(task)
+        else:
+            self._ended.discard(task.id)
         if task.name is not None and self._names.get((task.project, task.name)) == task.id:
             del self._names[task.project, task.name]
         schedule_id = schedule_of(task)
@@ -134,6 +168,16 @@ class TaskTable:
             self._children[schedule_id].discard(task.id)
             if not self._children[schedule_id]:
                 del self._children[schedule_id]
+
+    def _leave(self, task: Task) -> None:
+        """Take a live task out of its queue."""
+        ref = queue_of(task)
+        queue = self._queues[ref]
+        queue.discard(task)
+        queue.held.discard(task.id)
+        self._leases.discard(task.id)
+        if queue.idle():
+            del self._queues[ref]
 
     def refresh(self, tasks: Sequence[Task]) -> None:
         """Give tasks that ``due`` or ``expired`` set aside their places back."""
@@ -145,25 +189,65 @@ class TaskTable:
 
     # --- finding -----------------------------------------------------------------------------------------------------
 
-    def due(self, queues: Sequence[str], limit: int, now: datetime) -> list[Task]:
-        """Set due tasks aside, at most ``limit``, by priority (higher first), then due, then id."""
-        turns: list[tuple[_Turn, _Line]] = []
-        for line in self._of(queues):
-            turn = line.first(now, self.rows)
-            if turn is not None:
-                turns.append((turn, line))
-        heapify(turns)
+    def due(self, ref: QueueRef, limit: int, now: datetime) -> list[Task]:
+        """Set due tasks of a queue aside, at most ``limit``, by priority (higher first), then due, then id."""
+        if ref not in self._queues:
+            return []
+        return self._set_aside(self._queues[ref].all, limit, now)
+
+    def candidates(self, ref: QueueRef, limit: int, now: datetime, seen: frozenset[str]) -> list[Task]:
+        """Set the first due tasks of each key aside, ``limit`` of each; keys not in ``seen`` first."""
+        if ref not in self._queues:
+            return []
+        queue = self._queues[ref]
+        keys = nsmallest(MAX_KEYS_SEEN, queue.keys, key=lambda key: (key in seen, key))
+        found = [task for key in keys for task in self._set_aside(queue.keys[key], limit, now)]
+        return found + self._keyless(queue, limit, now)
+
+    def _keyless(self, queue: _Queue, limit: int, now: datetime) -> list[Task]:
+        """Set the first due tasks without a key aside."""
+        aside: list[Task] = []
         found: list[Task] = []
-        while turns and len(found) < limit:
-            (_, _, task_id), line = turns[0]
-            found.append(self.rows[TaskId(task_id)])
-            line.set_first_aside()
-            following = line.first(now, self.rows)
-            if following is None:
-                heappop(turns)
-            else:
-                heapreplace(turns, (following, line))
+        while len(found) < limit and (turn := queue.all.first(now, self.rows)) is not None:
+            task = self.rows[TaskId(turn[2])]
+            queue.all.set_first_aside()
+            (found if task.key is None else aside).append(task)
+        self.refresh(aside)
         return found
+
+    def _set_aside(self, line: _Line, limit: int, now: datetime) -> list[Task]:
+        found: list[Task] = []
+        while len(found) < limit and (turn := line.first(now, self.rows)) is not None:
+            found.append(self.rows[TaskId(turn[2])])
+            line.set_first_aside()
+        return found
+
+    def running(self, ref: QueueRef, now: datetime) -> dict[str, int]:
+        """Count the held tasks of a queue whose lease has not ended, by key."""
+        counts: Counter[str] = Counter()
+        for task_id in self._queues[ref].held if ref in self._queues else ():
+            task = self.rows[task_id]
+            if isinstance(task.state, Running | Cancelling) and task.state.lease_until > now:
+                counts[task.key or ""] += 1
+        return dict(counts)
+
+    def ended(self, project: str | None, statuses: frozenset[str], before: datetime, limit: int) -> list[Task]:
+        """Find tasks that ended before ``before``, oldest end first."""
+        tasks = (self.rows[task_id] for task_id in self._ended)
+        matching = [
+            task
+            for task in tasks
+            if task.state.status in statuses and project in (None, task.project) and _ended_before(task, before)
+        ]
+        return nsmallest(limit, matching, key=lambda task: (_end(task), task.id))
+
+    def counts(self, project: str | None) -> dict[QueueRef, tuple[int, int]]:
+        """Count the pending and the held tasks of each queue that has any."""
+        return {
+            ref: (len(queue.all.by_due), len(queue.held))
+            for ref, queue in self._queues.items()
+            if project in (None, ref.project)
+        }
 
     def expired(self, limit: int, now: datetime) -> list[Task]:
         """Set held tasks whose lease has ended aside, at most ``limit``, oldest lease first."""
@@ -177,19 +261,19 @@ class TaskTable:
         """Name the live tasks of a schedule, by id, at most ``MAX_LIVE``."""
         return tuple(nsmallest(MAX_LIVE, self._children.get(schedule_id, ())))
 
-    def earliest_due(self, queues: Sequence[str]) -> datetime | None:
-        """Find the least ``due`` of the pending tasks of ``queues`` (none: any)."""
-        tops = [line.by_due.peek() for line in self._of(queues)]
-        return min((top[0][0] for top in tops if top is not None), default=None)
+    def earliest_due(self, names: Sequence[str]) -> dict[QueueRef, datetime]:
+        """Find the least ``due`` of the pending tasks of each queue of those names (none: any)."""
+        found: dict[QueueRef, datetime] = {}
+        for ref, queue in self._queues.items():
+            top = queue.all.by_due.peek() if not names or ref.name in names else None
+            if top is not None:
+                found[ref] = top[0][0]
+        return found
 
     def earliest_lease(self) -> datetime | None:
         """Find the least ``lease_until`` of the held tasks."""
         top = self._leases.peek()
         return None if top is None else top[0][0]
-
-    def _of(self, queues: Sequence[str]) -> list[_Line]:
-        names = dict.fromkeys(queues) if queues else self._lines
-        return [self._lines[name] for name in names if name in self._lines]
 
     def count(self, project: str) -> dict[str, int]:
         """Count the project's tasks by status."""
@@ -212,5 +296,17 @@ def _matches(task: Task, query: TaskQuery) -> bool:
         and (not query.statuses or task.state.status in query.statuses)
         and query.queue in (None, task.queue)
         and query.name in (None, task.name)
+        and query.key in (None, task.key)
+        and (query.created_before is None or task.created_at < query.created_before)
+        and (query.ended_before is None or _ended_before(task, query.ended_before))
         and query.schedule_id in (None, schedule_of(task))
     )
+
+
+def _end(task: Task) -> datetime:
+    state = task.state
+    return task.created_at if isinstance(state, Pending | Running | Cancelling) else state.at
+
+
+def _ended_before(task: Task, before: datetime) -> bool:
+    return isinstance(task.state, TERMINAL) and _end(task) < before
