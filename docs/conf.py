@@ -18,6 +18,7 @@ version = release
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx_click"]
 exclude_patterns = ["_build"]
+smartquotes = False  # it would turn --option into an en dash
 html_theme = "furo"
 html_title = f"mainspring {release}"
 html_static_path = ["_static"]
