@@ -16,16 +16,17 @@ from adapters.storages.making import new_task, query
 from mainspring.adapters.storages.sqlite import SqliteStorage, connections, opening, place, wal_is_safe
 from mainspring.adapters.storages.sqlite.migrations import APPLICATION_ID, latest, scripts
 from mainspring.adapters.storages.sqlite.rows import STATE_ONLY
-from mainspring.core.errors import InvalidInput, MainspringError, Unavailable
+from mainspring.core.errors import InvalidInput, Unavailable
 from mainspring.core.machine import TRANSITIONS
 from mainspring.core.states import LIVE, STATES, TERMINAL
 
 
-def refused(path: Path | str) -> MainspringError:
+def refused(path: Path | str) -> InvalidInput | Unavailable:
     """The error that opening ``path`` raises: of a kind that callers expect, in one line, with the field and a cure."""
     with pytest.raises((InvalidInput, Unavailable)) as caught:
         SqliteStorage(path)
     error = caught.value
+    assert isinstance(error, InvalidInput | Unavailable)
     assert str(error).startswith("store: ")
     assert "\n" not in str(error)
     assert error.cure
@@ -211,7 +212,7 @@ def test_a_journal_mode_can_be_asked_for(tmp_path: Path, monkeypatch: pytest.Mon
         SqliteStorage(tmp_path / "s.db", journal_mode="wal")
     monkeypatch.setattr(opening, "wal_is_safe", lambda: True)
     for mode in ("truncate", "wal", "truncate"):
-        storage = SqliteStorage(tmp_path / "s.db", journal_mode=mode)  # type: ignore[arg-type]  # one of the three
+        storage = SqliteStorage(tmp_path / "s.db", journal_mode=mode)
         assert storage.journal_mode == mode
         storage.close()
 

@@ -101,7 +101,7 @@ def test_kill_9_loses_nothing_acknowledged(tmp_path: Path) -> None:
     taken = Counter(key for kind, key in lines if kind == "taken")
     assert not taken or max(taken.values()) == 1
     for key, status in statuses.items():
-        events = [type(event).__name__ for event in storage.history(key)]  # type: ignore[arg-type]  # ids are texts
+        events = [type(event).__name__ for event in storage.history(key)]
         expected = {"pending": [], "running": ["RunStarted"], "succeeded": ["RunStarted", "RunSucceeded"]}
         assert events == expected[status]
     storage.close()

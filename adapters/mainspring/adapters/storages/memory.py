@@ -304,9 +304,9 @@ class MemoryStorage:
             self._put_slot(slot)
         self._note(schedule.id, plan.events)
         for task_id in plan.cancels:
-            task = self._tasks.rows.get(task_id)
-            if task is not None and isinstance(task.state, LIVE):
-                self._write(handle(task, Cancel(at=now, reason=SUPERSEDED)))
+            held = self._tasks.rows.get(task_id)
+            if held is not None and isinstance(held.state, LIVE):
+                self._write(handle(held, Cancel(at=now, reason=SUPERSEDED)))
         return plan
 
     def _put_slot(self, slot: Slot) -> None:

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterator
 from heapq import merge
 from operator import itemgetter
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, cast
 
 from mainspring.adapters.storages.paging import Position, page, read_cursor
 from mainspring.adapters.storages.sqlite.fetching import fetch_all
@@ -66,7 +66,7 @@ def _walk(
     while True:
         rows = fetch_all(connection, statement, (*values, *after, size))
         for created_at, *columns in rows:
-            row: TaskRow = tuple(columns)  # type: ignore[assignment]  # the columns of TASK_COLUMNS
+            row = cast("TaskRow", tuple(columns))
             after = (created_at, row[1])
             yield after, row
         if len(rows) < size:
