@@ -8,6 +8,7 @@ from docutils import nodes
 from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
+from sphinx_click.ext import ClickDirective
 
 project = "mainspring"
 author = "The mainspring maintainers"
@@ -17,6 +18,7 @@ version = release
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx_click"]
 exclude_patterns = ["_build"]
+smartquotes = False  # it would turn --option into an en dash
 html_theme = "furo"
 html_title = f"mainspring {release}"
 html_static_path = ["_static"]
@@ -39,6 +41,20 @@ nitpick_ignore_regex = [("py:.*", r"(?!mainspring\.).*")]
 def setup(app: Sphinx) -> None:
     """Connect what is written below."""
     app.connect("missing-reference", leave_plain_in_signatures)
+    app.add_directive("click", HeadedCommand, override=True)
+
+
+class HeadedCommand(ClickDirective):
+    """A command under a heading of the page's own: sphinx-click's heading of the same name is left out."""
+
+    def run(self) -> list[nodes.Node]:
+        """Give what sphinx-click gives, without its section if the page has that heading already."""
+        made = list(super().run())
+        source = self.env.doc2path(self.env.docname).read_text(encoding="utf-8")
+        headings = {line.lstrip("#").strip(" `") for line in source.splitlines() if line.startswith("#")}
+        if self.options["prog"] not in headings:
+            return made
+        return [child for section in made for child in section.children if not isinstance(child, nodes.title)]
 
 
 def leave_plain_in_signatures(

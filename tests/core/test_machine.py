@@ -34,7 +34,9 @@ from mainspring.core.events import (
     CancelAsked,
     Event,
     LeaseExtended,
+    ReportDropped,
     RetryScheduled,
+    RunNoted,
     RunReleased,
     RunSnoozed,
     RunStarted,
@@ -46,6 +48,7 @@ from mainspring.core.events import (
     TaskForwarded,
     TaskRequeued,
 )
+from mainspring.core.ids import TaskId
 from mainspring.core.machine import (
     LEASE_LOST,
     MAX_SNOOZE,
@@ -70,7 +73,7 @@ from mainspring.core.states import (
     Succeeded,
     Tally,
 )
-from mainspring.core.task import Fired, RunByHand, Task
+from mainspring.core.task import Fired, Followed, FollowUp, RunByHand, Task, schedule_of
 from support.builders import (
     FAILURE,
     FUNCTION,
@@ -296,9 +299,9 @@ def test_snoozes_are_bounded_in_number() -> None:
 @pytest.mark.parametrize("wait", [timedelta(microseconds=-1), MAX_SNOOZE + timedelta(microseconds=1)])
 def test_a_snooze_is_bounded_in_length(wait: timedelta) -> None:
     """A snooze of less than nothing or of more than a year is refused by its field."""
-    with pytest.raises(InvalidInput, match="use 0s to 365d") as refused:
+    with pytest.raises(InvalidInput) as refused:
         handle(make_task(running()), Snooze(at=at(7), run=RUN, wait=wait, entropy=0))
-    assert refused.value.field == "snooze"
+    assert str(refused.value) == f"snooze: {wait} is out of range; use 0s to 365d"
 
 
 @pytest.mark.parametrize("wait", [timedelta(0), MAX_SNOOZE])
@@ -648,6 +651,104 @@ def test_the_tally_survives_every_event(event: Event) -> None:
         if type(event) in TRANSITIONS[kind]:
             started = isinstance(event, RunStarted)
             assert evolve(state, event).tally.runs == RUN + started
+
+
+# --- notes, dropped reports, follow-ups ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("state", [running(), cancelling()])
+@pytest.mark.parametrize("progress", [None, 0, 0.5, 1])
+def test_a_note_is_recorded_and_changes_nothing(state: State, progress: float | None) -> None:
+    """A run may say how far it is: that is one record, one version, and no effect."""
+    task = make_task(state)
+    decision = handle(task, Note(at=at(1), run=RUN, text="half done", progress=progress))
+    assert decision.events == (RunNoted(at=at(1), run=RUN, text="half done", progress=progress),)
+    assert (decision.task, decision.effects) == (changed(task, version=2), ())
+
+
+@pytest.mark.parametrize("progress", [-0.01, 1.01, float("nan")])
+def test_progress_is_a_fraction(progress: float) -> None:
+    """From 0 to 1, and a number."""
+    with pytest.raises(InvalidInput) as refused:
+        handle(make_task(running()), Note(at=at(1), run=RUN, progress=progress))
+    assert str(refused.value) == f"progress: {progress} is out of range; use a fraction from 0 to 1"
+
+
+def test_a_long_note_is_cut() -> None:
+    """A chatty run does not fill the store: 2,000 characters of a note are kept."""
+    (noted,) = handle(make_task(running()), Note(at=at(1), run=RUN, text="x" * 1999 + "yz")).events
+    assert noted == RunNoted(at=at(1), run=RUN, text="x" * 1999 + "y", progress=None)
+
+
+@pytest.mark.parametrize("state", one_of_each_state().values(), ids=lambda state: state.status)
+def test_a_dropped_report_is_on_record(state: State) -> None:
+    """I4: a stale report changes nothing and is recorded, in whatever state the task is meanwhile."""
+    task = make_task(state, origin=Fired(schedule_id=SCHEDULE_ID, occurrence=NOW), on_success=FollowUp(call=HTTP))
+    decision = handle(task, DropReport(at=at(1), run=2, worker="slow", report="succeeded"))
+    assert decision.events == (ReportDropped(at=at(1), run=2, worker="slow", report="succeeded"),)
+    assert (decision.task, decision.effects, decision.follow_ups) == (changed(task, version=2), (), ())
+
+
+WELL = FollowUp(call=HTTP, queue="mail", delay=MINUTE, retry=Never(), timeout=HOUR)
+ILL = FollowUp(call=FUNCTION)
+ENDS: list[tuple[State, Command, FollowUp | None, str]] = [
+    (running(), Succeed(at=at(40), run=RUN), WELL, "succeeded"),
+    (cancelling(), Succeed(at=at(40), run=RUN), WELL, "succeeded"),
+    (running(), Fail(at=at(40), run=RUN, failure=PERMANENT, entropy=0), ILL, "failed"),
+    (Pending(due=NOW), Expire(at=at(40)), ILL, "expired"),
+    (Pending(due=NOW), Start(at=at(40), worker="w", lease=LEASE), ILL, "expired"),
+    (running(), Fail(at=at(40), run=RUN, failure=FAILURE, entropy=0), None, "pending"),
+    (Pending(due=NOW), Cancel(at=at(40)), None, "cancelled"),
+    (cancelling(), ConfirmCancel(at=at(40), run=RUN), None, "cancelled"),
+    (running(), Release(at=at(40), run=RUN), None, "pending"),
+]
+
+
+@pytest.mark.parametrize(("state", "command", "wanted", "status"), ENDS)
+def test_the_end_of_a_task_may_ask_for_another(
+    state: State, command: Command, wanted: FollowUp | None, status: str
+) -> None:
+    """``on_success`` follows a success, ``on_failure`` a failure for good or an expiry; nothing follows the rest."""
+    task = make_task(state, project="shop", start_by=at(39), on_success=WELL, on_failure=ILL)
+    decision = handle(task, command)
+    assert decision.task.state.status == status
+    if wanted is None:
+        assert decision.follow_ups == ()
+        return
+    (follow_up,) = decision.follow_ups
+    due = at(40) + wanted.delay
+    assert follow_up == Task(
+        id=follow_up.id,
+        call=wanted.call,
+        state=Pending(due=due),
+        created_at=at(40),
+        scheduled_for=due,
+        project="shop",
+        queue=wanted.queue,
+        retry=wanted.retry,
+        timeout=wanted.timeout,
+        origin=Followed(task_id=TASK_ID, status=status),
+    )
+
+
+def test_nothing_follows_unless_it_was_asked_for() -> None:
+    """Most tasks end alone."""
+    for state, command, _, _ in ENDS:
+        assert handle(make_task(state, start_by=at(39)), command).follow_ups == ()
+
+
+def test_the_same_end_makes_the_same_follow_up() -> None:
+    """Its id is computed from task, run and end: it is made once, and once more after a requeue."""
+    task = make_task(running(), on_success=WELL, on_failure=WELL)
+    succeed = Succeed(at=at(1), run=RUN)
+    (first,) = handle(task, succeed).follow_ups
+    assert handle(task, succeed).follow_ups == (first,)
+    assert first.id == "01b8e094-9c70-7000-b00d-45e06ec765df"
+    (later_run,) = handle(make_task(running(tally=changed(TALLY, runs=4)), on_success=WELL), succeed).follow_ups
+    (other_end,) = handle(task, Fail(at=at(1), run=RUN, failure=PERMANENT, entropy=0)).follow_ups
+    (other_task,) = handle(changed(task, id=TaskId(SCHEDULE_ID)), succeed).follow_ups
+    assert len({first.id, later_run.id, other_end.id, other_task.id}) == 4
+    assert schedule_of(first) is None
 
 
 # --- properties over histories -------------------------------------------------------------------------------------

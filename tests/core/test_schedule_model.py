@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from datetime import datetime, timedelta
 from typing import Any, TypeAlias
 from unittest.mock import patch
@@ -10,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mainspring.core.recurrence import Cron, Interval, Recurrence, between, next_after
+from mainspring.core.recurrence import Cron, Interval, Recurrence, between
 from mainspring.core.schedule import AtMost, CatchUp, Overlap
 from support.builders import DAY, HOUR, MINUTE, NOW, SECOND
-from support.schedules import TICK, Model, World, coalesced, key_of, make_schedule
+from support.schedules import TICK, Model, World, coalesced, key_of, make_schedule, occurrences
 
 OVERLAPS: st.SearchStrategy[Overlap] = st.sampled_from(
     ["skip", "buffer_one", "buffer_all", "cancel_other", "allow_all", "serial"]
@@ -38,13 +39,30 @@ RULES: st.SearchStrategy[Recurrence] = st.one_of(
     ),
 )
 STEPS = st.sampled_from([TICK, SECOND, MINUTE, 10 * MINUTE, HOUR - TICK, HOUR, 7 * HOUR])
+BOUNDS = st.none() | st.sampled_from([NOW, NOW + HOUR, NOW + 5 * HOUR - TICK, NOW + DAY])
+RUNS = st.none() | st.integers(1, 6)
 Change: TypeAlias = tuple[str, dict[str, Any]]
 CHANGES: st.SearchStrategy[Change] = st.one_of(
     st.tuples(st.sampled_from(["plan", "plan", "plan", "run_now", "pause", "resume"]), st.just({})),
     st.tuples(st.just("end"), st.fixed_dictionaries({"which": st.integers(0, 9), "failed": st.booleans()})),
     st.tuples(
         st.just("edit"),
-        st.fixed_dictionaries({}, optional={"recurrence": RULES, "overlap": OVERLAPS, "catch_up": CATCH_UPS}),
+        st.fixed_dictionaries(
+            {},
+            optional={
+                "recurrence": RULES,
+                "overlap": OVERLAPS,
+                "catch_up": CATCH_UPS,
+                "starts_at": BOUNDS,
+                "ends_at": BOUNDS,
+                "max_runs": RUNS,
+            },
+        ),
+    ),
+    st.tuples(st.just("skip_next"), st.just({})),
+    st.tuples(
+        st.just("backfill"),
+        st.fixed_dictionaries({"back": st.sampled_from([TICK, HOUR, 5 * HOUR]), "overlap": st.none() | OVERLAPS}),
     ),
 )
 
@@ -58,31 +76,52 @@ def do(world: World, model: Model, at: datetime, change: Change) -> None:
             model.end(world.live[task_id], fields["failed"])
             world.end(task_id, at, fields["failed"])
         return
+    if kind == "skip_next" and not deepcopy(model).skip_next(at):
+        assert world.skip_next(at) is None, "there was nothing to skip: nothing is written"
+        return
+    if kind == "backfill":
+        start, overlap = at - fields["back"], fields["overlap"]
+        found = between(model.recurrence, start - TICK, at)
+        if found and not any((one, True) in model.records for one in found):  # a second one would be a conflict
+            world.backfill(start, at, at, overlap)
+            model.backfill(start, at, overlap)
+            model.live -= model.cancelled if world.prompt else set()
+        return
     getattr(world, kind)(at, **fields)
     getattr(model, kind)(at, **fields)
     if world.prompt:
         model.live -= model.cancelled
 
 
-@given(RULES, OVERLAPS, CATCH_UPS, st.booleans(), st.lists(st.tuples(STEPS, CHANGES), min_size=1, max_size=25))
+@given(
+    RULES,
+    st.fixed_dictionaries(
+        {"overlap": OVERLAPS, "catch_up": CATCH_UPS},
+        optional={"starts_at": BOUNDS, "ends_at": BOUNDS, "max_runs": RUNS},
+    ),
+    st.booleans(),
+    st.lists(st.tuples(STEPS, CHANGES), min_size=1, max_size=25),
+)
 def test_a_schedule_does_what_its_sentences_say(
-    rule: Recurrence, overlap: Overlap, catch_up: CatchUp, prompt: bool, life: list[tuple[timedelta, Change]]
+    rule: Recurrence, options: dict[str, Any], prompt: bool, life: list[tuple[timedelta, Change]]
 ) -> None:
     """Every record, every task and every waiting occurrence is as in the plain model; I8 and I9 hold at each step."""
     at = NOW - TICK
-    world = World(make_schedule(rule, overlap=overlap, catch_up=catch_up), prompt=prompt)
-    model = Model(rule=rule, since=at, overlap=overlap, catch_up=catch_up)
+    world = World(make_schedule(rule, **options), prompt=prompt)
+    model = Model(recurrence=rule, since=at, **options)
     for step, change in life:
         at += step
         do(world, model, at, change)
         assert world.records == model.records
         assert [(due.occurrence, due.manual) for due in world.schedule.waiting] == model.waiting
         assert set(world.live.values()) == model.live
-        assert world.schedule.next_at == next_after(model.rule, model.since)
+        upcoming = [] if model.ended else occurrences(model, model.since, model.since + 3 * DAY)
+        assert world.schedule.next_at == (upcoming[0] if upcoming else None)
         assert (world.schedule.paused is not None) == model.paused
         world.check(at)
     made = [key_of(task) for task in world.created]
     assert len(made) == len(set(made)) == world.schedule.fired
+    assert world.schedule.runs == model.runs == len([manual for _, manual in made if not manual])
     by_rule = [occurrence for occurrence, manual in made if not manual]
     assert world.schedule.last_fired == max(by_rule, default=None)
 
@@ -117,7 +156,7 @@ def test_planning_in_batches_comes_to_the_same(
     rule = Interval(every=every, anchor=NOW)
     at = NOW + every * (old + fresh)
     catch_up = CatchUp(window=max(fresh * every, MINUTE), mode=mode)
-    model = Model(rule=rule, since=NOW - TICK, overlap=overlap, catch_up=catch_up)
+    model = Model(recurrence=rule, since=NOW - TICK, overlap=overlap, catch_up=catch_up)
     world = World(make_schedule(rule, overlap=overlap, catch_up=catch_up))
     if paused:
         world.pause(NOW - TICK)

@@ -18,6 +18,7 @@ from mainspring.core.task import (
     MAX_TIMEOUT,
     Direct,
     Fired,
+    FollowUp,
     FunctionCall,
     HttpCall,
     RunByHand,
@@ -475,3 +476,29 @@ def test_local_times_are_refused(field: str) -> None:
     with pytest.raises(InvalidInput, match="has no offset") as refused:
         new(**{field: NOW.replace(tzinfo=None)})
     assert refused.value.field == field
+
+
+def test_a_follow_up_is_a_task_to_be() -> None:
+    """Its limits are those of a task; it starts at once unless it is delayed, up to a year."""
+    follow_up = FollowUp(call=HTTP)
+    assert (follow_up.queue, follow_up.delay, follow_up.retry) == ("default", timedelta(0), MERGENT)
+    assert follow_up.timeout == timedelta(minutes=15)
+    assert FollowUp(call=HTTP, delay=timedelta(days=365)).delay == timedelta(days=365)
+    assert new(on_success=follow_up).on_success == new(on_failure=follow_up).on_failure == follow_up
+    assert new(on_success=follow_up).on_failure is new(on_failure=follow_up).on_success is None
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "text"),
+    [
+        ("queue", "a b", "'a b' contains invalid characters; use only A-Z a-z 0-9 _ -"),
+        ("timeout", timedelta(0), "0s is out of range; use 1ms to 24h"),
+        ("delay", timedelta(microseconds=-1), "-1us is out of range; use 0s to 365d"),
+        ("delay", timedelta(days=365, microseconds=1), "365d1us is out of range; use 0s to 365d"),
+    ],
+)
+def test_a_follow_up_is_checked_when_it_is_asked_for(field: str, value: object, text: str) -> None:
+    """Not when the task before it ends: then nobody is there to hear of it."""
+    with pytest.raises(InvalidInput) as refused:
+        FollowUp(call=HTTP, **{field: value})
+    assert str(refused.value) == f"{field}: {text}"

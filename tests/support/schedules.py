@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 from attrs import define, field
 
 from mainspring.core.effects import NudgeSchedule
+from mainspring.core.errors import Conflict
 from mainspring.core.ids import TaskId
 from mainspring.core.recurrence import Interval, Recurrence, between
 from mainspring.core.schedule import (
@@ -30,6 +31,7 @@ from mainspring.core.schedule import (
     Skipped,
     SlotOutcome,
     TaskTemplate,
+    backfill,
     edit,
     new_schedule,
     nudged,
@@ -37,6 +39,7 @@ from mainspring.core.schedule import (
     plan,
     resume,
     run_now,
+    skip_next,
 )
 from mainspring.core.task import Fired, RunByHand, Task
 from support.builders import HTTP, MINUTE, NOW, SCHEDULE_ID
@@ -88,11 +91,11 @@ class World:
     records: dict[Key, str] = field(factory=dict)
     cancelled: list[TaskId] = field(factory=list)
     events: list[ScheduleEvent] = field(factory=list)
-    rules: list[tuple[Recurrence, datetime]] = field(factory=list)
-    """The rules that held, each with the instant after which it held."""
+    rules: list[tuple[Schedule, datetime]] = field(factory=list)
+    """The schedules whose rules held, each with the instant after which it held."""
 
     def __attrs_post_init__(self) -> None:
-        self.rules.append((self.schedule.recurrence, self.schedule.created_at))
+        self.rules.append((self.schedule, self.schedule.created_at))
 
     @property
     def view(self) -> ScheduleView:
@@ -118,9 +121,20 @@ class World:
     def edit(self, at: datetime, **fields: Any) -> Plan:
         """Edit."""
         written = self.write(edit(self.view, ScheduleEdit(**fields), at), at)
-        if self.schedule.recurrence != self.rules[-1][0]:
-            self.rules.append((self.schedule.recurrence, at))
+        if rule_of(self.schedule) != rule_of(self.rules[-1][0]):
+            self.rules.append((self.schedule, max([at, *filter(None, [self.schedule.excluded_to])])))
         return written
+
+    def skip_next(self, at: datetime) -> Plan | None:
+        """Skip the next occurrence, if there is one."""
+        try:
+            return self.write(skip_next(self.view, at), at)
+        except Conflict:
+            return None
+
+    def backfill(self, start: datetime, end: datetime, at: datetime, overlap: Overlap | None = None) -> Plan:
+        """Backfill."""
+        return self.write(backfill(self.view, start, end, at, overlap), at)
 
     def end(self, task_id: TaskId, at: datetime, failed: bool = False) -> None:
         """Let a task end."""
@@ -140,7 +154,7 @@ class World:
             assert written == Plan(schedule=before, read_version=before.version)
             return written
         assert written.schedule.version == before.version + 1
-        if written.schedule.recurrence == before.recurrence and written.schedule.next_at is not None:
+        if rule_of(written.schedule) == rule_of(before) and written.schedule.next_at is not None:
             assert before.next_at is not None
             assert written.schedule.next_at >= before.next_at, "I9: next_at never goes back but by an edit"
         self.schedule = written.schedule
@@ -167,7 +181,7 @@ class World:
             self.live[task.id] = key_of(task)
 
     def _record(self, first: datetime, last: datetime, count: int, manual: bool, outcome: SlotOutcome) -> None:
-        row = (first,) if count == 1 else between(self.rules[-1][0], first - TICK, last, limit=FAR)
+        row = (first,) if count == 1 else occurrences(self.rules[-1][0], first - TICK, last)
         assert (row[0], row[-1], len(row)) == (first, last, count)
         for occurrence in row:
             assert self.records.get((occurrence, manual), "buffered") == "buffered", "a slot is written once"
@@ -175,15 +189,16 @@ class World:
 
     def check(self, now: datetime) -> None:
         """I8: each occurrence that ``next_at`` has passed has exactly one record; and no wake-up is lost."""
-        ends = [start for _, start in self.rules[1:]] + [now]
-        expected = [
-            occurrence
-            for (rule, start), end in zip(self.rules, ends, strict=True)
-            for occurrence in between(rule, start, end, limit=FAR)
-        ]
         next_at = self.schedule.next_at
-        passed = [occurrence for occurrence in expected if next_at is None or occurrence < next_at]
-        assert sorted(occurrence for occurrence, manual in self.records if not manual) == passed
+        recorded = sorted(occurrence for occurrence, manual in self.records if not manual)
+        if not any(rule.max_runs for rule, _ in self.rules):  # else a rule may have ended at any occurrence
+            ends = [start for _, start in self.rules[1:]] + [max([now, *recorded[-1:]])]
+            expected = [
+                occurrence
+                for (rule, start), end in zip(self.rules, ends, strict=True)
+                for occurrence in occurrences(rule, start, end)
+            ]
+            assert recorded == [occurrence for occurrence in expected if next_at is None or occurrence < next_at]
         waiting = {(due.occurrence, due.manual) for due in self.schedule.waiting}
         assert {key for key, outcome in self.records.items() if outcome == "buffered"} == waiting
         if next_at is not None:
@@ -201,16 +216,37 @@ def key_of(task: Task) -> Key:
     return task.scheduled_for, isinstance(task.origin, RunByHand)
 
 
+def rule_of(schedule: Schedule) -> tuple[object, ...]:
+    """What says when a schedule fires."""
+    return schedule.recurrence, schedule.starts_at, schedule.ends_at, schedule.max_runs
+
+
+def occurrences(rule: Schedule | Model, start: datetime, end: datetime) -> list[datetime]:
+    """The occurrences of a schedule's rule with ``start < o <= end``, within the schedule's own start and end."""
+    return [
+        one
+        for one in between(rule.recurrence, start, end, limit=FAR)
+        if (rule.starts_at is None or one >= rule.starts_at) and (rule.ends_at is None or one <= rule.ends_at)
+    ]
+
+
 @define
 class Model:
     """What should become of each occurrence, said plainly."""
 
-    rule: Recurrence
+    recurrence: Recurrence
     since: datetime
+    """Up to here every occurrence has its record."""
     overlap: Overlap
     catch_up: CatchUp
     paused: bool = False
+    starts_at: datetime | None = None
+    ends_at: datetime | None = None
+    max_runs: int | None = None
+    ended: bool = False
+    """Whether ``max_runs`` has been reached."""
     last_failed: bool = False
+    runs: int = 0
     live: set[Key] = field(factory=set)
     waiting: list[Key] = field(factory=list)
     records: dict[Key, str] = field(factory=dict)
@@ -220,8 +256,8 @@ class Model:
         """Account for those that wait and for every occurrence up to ``at``."""
         made: list[Key] = []
         self._let_waiting_go(made)
-        due = list(between(self.rule, self.since, at, limit=FAR))
-        self.since = at
+        due = [] if self.ended else occurrences(self, self.since, at)
+        self.since = max(self.since, at)
         if self.paused:
             self._skip(due, "paused")
             return
@@ -243,6 +279,14 @@ class Model:
                 self._skip(fresh[: len(fresh) - len(taken)], "missed")
         for one in taken:
             self.meet((one, False), made)
+            self.ended = self._spent()
+            if self.ended:
+                return
+
+    def _spent(self) -> bool:
+        """``max_runs`` tasks at most, those that wait counted in, those by hand not."""
+        waiting = [due for due in self.waiting if not due[1]]
+        return self.max_runs is not None and self.runs + len(waiting) >= self.max_runs
 
     def pause(self, at: datetime) -> None:
         """Occurrences from now on fall in the pause."""
@@ -259,9 +303,27 @@ class Model:
     def edit(self, at: datetime, **fields: Any) -> None:
         """What came due before the edit is judged as it was; what comes after, by the new rule."""
         self.plan(at)
-        self.rule = fields.get("recurrence", self.rule)
-        self.overlap = fields.get("overlap", self.overlap)
-        self.catch_up = fields.get("catch_up", self.catch_up)
+        for name, value in fields.items():
+            setattr(self, name, value)
+        if fields.keys() & {"recurrence", "starts_at", "ends_at", "max_runs"}:
+            self.ended = self._spent()
+
+    def skip_next(self, at: datetime) -> bool:
+        """The next occurrence gets its record now; says whether there was one."""
+        self.plan(at)
+        upcoming = [] if self.ended else occurrences(self, self.since, self.since + timedelta(days=3))
+        if upcoming:
+            self.since = upcoming[0]
+            self.records[upcoming[0], False] = "skipped: excluded"
+        return bool(upcoming)
+
+    def backfill(self, start: datetime, end: datetime, overlap: Overlap | None) -> None:
+        """Each occurrence of the range meets the overlap policy as one by hand."""
+        own, self.overlap = self.overlap, overlap or self.overlap
+        made: list[Key] = []
+        for one in between(self.recurrence, start - TICK, end, limit=FAR):
+            self.meet((one, True), made)
+        self.overlap = own
 
     def end(self, key: Key, failed: bool) -> None:
         """A task ended; whether it failed is what those that wait for it go by."""
@@ -291,6 +353,7 @@ class Model:
                 for key in made:  # made and overtaken in one breath: there never was a task
                     self.records[key] = coalesced(due[0])
                     self.live.remove(key)
+                    self.runs -= not key[1]
                 self.cancelled |= self.live
                 made.clear()
                 self._create(due, made)
@@ -298,6 +361,7 @@ class Model:
     def _create(self, due: Key, made: list[Key]) -> None:
         self.records[due] = "created"
         self.last_failed = False
+        self.runs += not due[1]
         self.live.add(due)
         made.append(due)
 

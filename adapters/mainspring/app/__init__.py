@@ -3,6 +3,7 @@
 from mainspring.adapters.engine import EngineSettings
 from mainspring.adapters.executors.context import Context
 from mainspring.adapters.operations import ScheduleRequest, TaskRequest
+from mainspring.app.delivery import Delivery
 from mainspring.app.mainspring import Mainspring, SyncMainspring
 from mainspring.app.options import ScheduleOptions, TaskOptions
 from mainspring.core.retry import (
@@ -21,6 +22,7 @@ __all__ = [
     "MERGENT",
     "MERGENT_SCHEDULE",
     "Context",
+    "Delivery",
     "DoublingThenLinear",
     "EngineSettings",
     "Exponential",

@@ -13,6 +13,7 @@ from mainspring.adapters.chance import SystemEntropy
 from mainspring.adapters.engine import EngineSettings, Worker
 from mainspring.adapters.executors.registry import FunctionRegistry
 from mainspring.adapters.operations import Operations, ScheduleRequest, SyncOperations, TaskRequest, call_of
+from mainspring.app.delivery import Delivery
 from mainspring.app.options import ScheduleOptions, TaskOptions, refuse_unknown
 from mainspring.app.thread import WorkerThread
 from mainspring.app.wiring import DEFAULT_STORE, Store, make_executor, open_store, worker_name
@@ -116,10 +117,14 @@ class Mainspring(Operations):
     """A scheduler on one storage.
 
     ``store`` is a storage URL: ``sqlite:///FILE`` (relative), ``sqlite:////FILE`` (absolute) or ``memory:``.
+    ``delivery`` says how its workers call URLs; the default is what the environment says.
     The methods are asynchronous; ``sync`` has the same ones without an event loop.
     """
 
-    def __init__(self, store: str = DEFAULT_STORE, *, _register: _Register | None = None) -> None:
+    def __init__(
+        self, store: str = DEFAULT_STORE, *, delivery: Delivery | None = None, _register: _Register | None = None
+    ) -> None:
+        self._delivery = delivery or Delivery.from_environment()
         self._store = open_store(store)
         self._register = _register or _Register()
         super().__init__(self._store.awaited, SystemEntropy(), self._register.check)
@@ -132,7 +137,7 @@ class Mainspring(Operations):
 
     def on(self, store: str) -> Mainspring:
         """Open another storage for the same functions."""
-        return Mainspring(store, _register=self._register)
+        return Mainspring(store, delivery=self._delivery, _register=self._register)
 
     def task(self, name: str) -> Callable[[F], F]:
         """Register a function (``def`` or ``async def``) as ``name``; the function itself stays as it is."""
@@ -156,20 +161,20 @@ class Mainspring(Operations):
 
         It then takes nothing new, lets runs finish within the grace time, and gives the others back.
         """
-        async with make_executor(self._register.functions) as executor:
+        async with make_executor(self._register.functions, self._delivery) as executor:
             worker = self._worker(executor, settings)
             with _stop_on_signals(worker, wanted=signals):
                 await _run_to_the_end(worker)
 
     async def run_until_idle(self, settings: EngineSettings | None = None) -> None:
         """Run a worker until nothing is due and nothing runs; for tests and batch jobs."""
-        async with make_executor(self._register.functions) as executor:
+        async with make_executor(self._register.functions, self._delivery) as executor:
             await self._worker(executor, settings).run_until_idle()
 
     @contextmanager
     def worker(self, settings: EngineSettings | None = None) -> Iterator[None]:
         """Run a worker in a thread of its own for as long as the ``with`` block lasts."""
-        with WorkerThread(lambda executor: self._worker(executor, settings), self._register.functions):
+        with WorkerThread(lambda executor: self._worker(executor, settings), self._register.functions, self._delivery):
             yield
 
     def _worker(self, executor: Executor, settings: EngineSettings | None) -> Worker:

@@ -15,6 +15,7 @@ from mainspring.adapters.executors.callable import CallableExecutor, FunctionReg
 from mainspring.adapters.executors.dispatch import Executors
 from mainspring.adapters.storages.asynchronous import AsyncOver
 from mainspring.adapters.storages.wakeups import LocalWakeups
+from mainspring.app.delivery import Delivery
 from mainspring.core.errors import InvalidInput
 from mainspring.core.ports import AsyncStorage, Storage, Wakeups
 
@@ -72,13 +73,9 @@ def _sqlite(path: Path) -> Store:
 
 
 @asynccontextmanager
-async def make_executor(functions: FunctionRegistry) -> AsyncIterator[Executors]:
+async def make_executor(functions: FunctionRegistry, delivery: Delivery) -> AsyncIterator[Executors]:
     """Make an executor for functions and, where the extra ``http`` is installed, for URLs; close it at the end."""
-    http = None
-    if find_spec("aiohttp") is not None:
-        from mainspring.adapters.executors.http import HttpExecutor
-
-        http = HttpExecutor()
+    http = delivery.executor() if find_spec("aiohttp") is not None else None
     executors = Executors(http=http, functions=CallableExecutor(functions))
     try:
         yield executors

@@ -23,7 +23,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from hashlib import sha256
 from typing import Final, TypeVar, assert_never
 
 from attrs import evolve as changed
@@ -50,7 +49,8 @@ from mainspring.core.commands import (
     Succeed,
     Unset,
 )
-from mainspring.core.effects import BeginRun, Effect, InterruptRun, NudgeSchedule, WakeAt
+from mainspring.core.consequences import effects_of, follow_ups_of
+from mainspring.core.effects import Effect
 from mainspring.core.errors import CorruptHistory, IllegalTransition, InvalidInput, StaleRun
 from mainspring.core.events import (
     CancelAsked,
@@ -70,7 +70,6 @@ from mainspring.core.events import (
     TaskForwarded,
     TaskRequeued,
 )
-from mainspring.core.ids import ENTROPY_BYTES, TaskId, uuid7
 from mainspring.core.instants import format_instant
 from mainspring.core.retry import Failure, GiveUp, RetryAt, judge
 from mainspring.core.states import (
@@ -86,7 +85,7 @@ from mainspring.core.states import (
     Succeeded,
     Tally,
 )
-from mainspring.core.task import Followed, Task, new_task, schedule_of
+from mainspring.core.task import Task
 
 TRANSITIONS: Final[Mapping[type[State], Mapping[type[Event], type[State]]]] = {
     Pending: {
@@ -155,8 +154,8 @@ def handle(task: Task, command: Command) -> Decision:
         after = _apply(after, event)
     if events:
         after = changed(after, version=task.version + 1)
-    effects = tuple(effect for event in events for effect in _effects(after, event))
-    follow_ups = tuple(task for event in events for task in _follow_ups(after, event))
+    effects = tuple(effect for event in events for effect in effects_of(after, event))
+    follow_ups = tuple(task for event in events for task in follow_ups_of(after, event))
     return Decision(task=after, read_version=task.version, events=events, effects=effects, follow_ups=follow_ups)
 
 
@@ -468,50 +467,3 @@ def _apply(task: Task, event: Event) -> Task:
             return changed(after, forwarded_at=None, start_by=None)
         case _:
             return after
-
-
-def _effects(task: Task, event: Event) -> tuple[Effect, ...]:
-    state = task.state
-    match event:
-        case RunNoted() | ReportDropped():
-            return ()
-        case RunStarted():
-            begin = BeginRun(task_id=task.id, run=event.run, deadline=event.deadline, lease_until=event.lease_until)
-            return (begin,)
-        case CancelAsked():
-            return (InterruptRun(task_id=task.id, run=event.run),)
-        case _ if isinstance(state, Pending):
-            return (WakeAt(at=state.due),)
-        case _ if isinstance(state, TERMINAL):
-            schedule_id = schedule_of(task)
-            if schedule_id is None:
-                return ()
-            return (NudgeSchedule(schedule_id=schedule_id, at=event.at, failed=isinstance(state, Failed)),)
-        case _:
-            return ()
-
-
-def _follow_ups(task: Task, event: Event) -> tuple[Task, ...]:
-    """The task that follows this end, if one was asked for; its id is computed, so that it is made only once."""
-    match event:
-        case RunSucceeded():
-            wanted = task.on_success
-        case TaskFailed() | TaskExpired():
-            wanted = task.on_failure
-        case _:
-            return ()
-    if wanted is None:
-        return ()
-    status = task.state.status
-    digest = sha256(f"{task.id}/{task.state.tally.runs}/{status}".encode()).digest()
-    follow_up = new_task(
-        task_id=TaskId(uuid7(event.at, digest[:ENTROPY_BYTES])),
-        call=wanted.call,
-        at=event.at,
-        delay=wanted.delay,
-        project=task.project,
-        queue=wanted.queue,
-        retry=wanted.retry,
-        timeout=wanted.timeout,
-    )
-    return (changed(follow_up, origin=Followed(task_id=task.id, status=status)),)

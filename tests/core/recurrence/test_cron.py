@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 from datetime import UTC, datetime, timedelta, timezone
 from functools import partial
 from zoneinfo import ZoneInfo
@@ -369,6 +371,14 @@ def test_a_cron_is_a_value() -> None:
     )
     with pytest.raises(AttributeError):
         cron.text = "* * * * *"
+
+
+def test_a_cron_survives_pickling_and_copying() -> None:
+    """Workers in other processes get the same value, and it works there."""
+    cron = Cron.parse("30 2 * * *", "Europe/Berlin", fold="both")
+    for again in (pickle.loads(pickle.dumps(cron)), copy.deepcopy(cron)):  # noqa: S301
+        assert again == cron
+        assert next_after(again, at(2024, 10, 27)) == at(2024, 10, 27, 0, 30)
 
 
 @given(text=texts, civil=civil_times)

@@ -205,7 +205,7 @@ def test_a_fuzz_of_texts_ends_within_bounds() -> None:
         accepted += ask_everything(text, options)
         slowest = max(slowest, time.process_time() - began)
     assert slowest < LIMIT_SECONDS * 4, f"{slowest:.3f} s"  # eight calls each; loose, since machines are shared
-    assert HOW_MANY / 10 < accepted < HOW_MANY * 9 / 10
+    assert HOW_MANY / 20 < accepted < HOW_MANY
 
 
 @given(st.text(max_size=600))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import sqlite3
 from datetime import timedelta
 from pathlib import Path
@@ -12,7 +11,7 @@ from threading import Lock
 from typing import Final
 from weakref import WeakKeyDictionary
 
-from mainspring.adapters.storages.sqlite.connections import leave_alone
+from mainspring.adapters.storages.sqlite.forks import leave_alone, watch
 from mainspring.adapters.storages.sqlite.opening import connect
 
 LOOK_EVERY: Final = timedelta(milliseconds=50)
@@ -82,10 +81,24 @@ class SqliteWakeups(LocalWakeups):
         super().__init__()
         self._path = Path(path).absolute()
         self._look_every = look_every
-        self._process = os.getpid()
         self._look = Lock()
         self._connection: sqlite3.Connection | None = None
         self._seen: int | None = None
+        watch(self)
+
+    def hold(self) -> None:
+        """Before a fork: wait until nothing is being looked at."""
+        self._look.acquire()
+
+    def let_go(self) -> None:
+        """After a fork, in the parent: go on."""
+        self._look.release()
+
+    def abandon(self) -> None:
+        """After a fork, in the child: forget the parent's connection."""
+        leave_alone(self._connection)
+        self._look = Lock()
+        self._connection = None
 
     async def wait(self, timeout: timedelta) -> None:
         """Return at the first hint since the last call returned, or after ``timeout``."""
@@ -105,9 +118,6 @@ class SqliteWakeups(LocalWakeups):
 
     def _version(self) -> int | None:
         """Read the file's data version; None if it cannot be told, e.g. while another process commits."""
-        if self._process != os.getpid():
-            leave_alone(self._connection)
-            self._connection, self._process = None, os.getpid()
         try:
             if self._connection is None:
                 self._connection = connect(self._path, busy_seconds=0)

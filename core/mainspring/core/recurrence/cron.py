@@ -8,6 +8,7 @@ since it differs from Debian's cron in folds, in gaps and on ``*/2 ... 1``, and 
 from __future__ import annotations
 
 from datetime import UTC, datetime, tzinfo
+from functools import lru_cache
 from typing import Final, get_args
 
 from attrs import field, frozen
@@ -25,6 +26,13 @@ _UTC_NAMES: Final = frozenset({"UTC", "Etc/UTC", "Etc/UCT", "UCT", "Zulu", "Etc/
 def _one_of(name: str, value: str | None, allowed: tuple[str, ...]) -> None:
     if value not in allowed:
         raise InvalidRecurrence(name, f"{value!a} is not known", f"use one of {', '.join(allowed)}")
+
+
+@lru_cache(maxsize=4096)
+def _compiled(text: str, seconds: bool, days: DayRule) -> tuple[Fields, Masks]:
+    """Read a text once: a thousand schedules with one expression share its masks."""
+    fields = read(text, seconds=seconds, days=days)
+    return fields, Masks.of(fields)
 
 
 @frozen
@@ -56,10 +64,10 @@ class Cron:
             _one_of("gap", self.gap, get_args(Gap))
         if self.fold is not None:
             _one_of("fold", self.fold, get_args(Fold))
-        fields = read(self.text, seconds=self.seconds, days=self.days)
+        fields, masks = _compiled(self.text, self.seconds, self.days)
         derive = object.__setattr__  # the value is frozen: what follows from its fields is set once, here
         derive(self, "fields", fields)
-        derive(self, "masks", Masks.of(fields))
+        derive(self, "masks", masks)
         derive(self, "policy", Policy(fields.wildcard, self.gap, self.fold))
         derive(self, "calm", None if self.timezone in _UTC_NAMES else calm_of(self.timezone))
 

@@ -18,7 +18,7 @@ from typing import Final
 from mainspring.core.errors import InvalidInput, InvalidRecurrence
 from mainspring.core.instants import EPOCH, parse_duration
 from mainspring.core.recurrence.cron import Cron
-from mainspring.core.recurrence.dst import zone_name
+from mainspring.core.recurrence.dst import utc_instant, zone_name
 from mainspring.core.recurrence.interval import Interval
 from mainspring.core.recurrence.kinds import Recurrence
 from mainspring.core.recurrence.rrule import RRule
@@ -59,4 +59,4 @@ def _interval(duration: str, dtstart: datetime | None) -> Interval:
         every = parse_duration("every", duration)
     except InvalidInput as error:
         raise InvalidRecurrence(error.field, error.what, error.cure) from None
-    return Interval(every=every, anchor=EPOCH if dtstart is None else dtstart)
+    return Interval(every=every, anchor=EPOCH if dtstart is None else utc_instant("dtstart", dtstart))

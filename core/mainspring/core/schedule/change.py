@@ -90,7 +90,10 @@ def new_schedule(
 
 
 def edit(view: ScheduleView, edit: ScheduleEdit, at: datetime) -> Plan:
-    """Change a schedule. A new rule holds from max(``at``, last fired); tasks that were created stay as they are."""
+    """Change a schedule; tasks that were created stay as they are.
+
+    A new rule holds from max(``at``, last fired, last skipped by hand): no occurrence gets a second record.
+    """
     schedule = view.schedule
     draft = _settled(view, at)
     after = changed(
@@ -107,9 +110,8 @@ def edit(view: ScheduleView, edit: ScheduleEdit, at: datetime) -> Plan:
         jitter=_either(edit.jitter, schedule.jitter),
     )
     if _rule(after) != _rule(schedule):
-        since = at if schedule.last_fired is None else max(at, schedule.last_fired)
-        spent = after.max_runs is not None and schedule.runs + len(draft.tasks) >= after.max_runs
-        draft.next_at = None if spent else following(after, since)
+        recorded = [instant for instant in (schedule.last_fired, schedule.excluded_to) if instant is not None]
+        draft.next_at = None if draft.spent(after.max_runs) else following(after, max([at, *recorded]))
     return draft.finish(after, (ScheduleEvent(at=at, kind="edited"),))
 
 
@@ -140,7 +142,7 @@ def skip_next(view: ScheduleView, at: datetime) -> Plan:
     draft.skip_row((skipped,), "excluded")
     draft.next_at = following(view.schedule, skipped)
     event = ScheduleEvent(at=at, kind="skipped", note=format_instant(skipped))
-    return draft.finish(view.schedule, (event,))
+    return draft.finish(changed(view.schedule, excluded_to=skipped), (event,))
 
 
 def backfill(view: ScheduleView, start: datetime, end: datetime, at: datetime, overlap: Overlap | None = None) -> Plan:

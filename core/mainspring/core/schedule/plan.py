@@ -157,7 +157,7 @@ class Draft:
             return
         for occurrence in self._caught_up(self._pass(self.at, BATCH)):
             self.meet(Waiting(occurrence=occurrence))
-            if self._spent():
+            if self.spent(self.schedule.max_runs):
                 self.next_at = None  # the rule has ended: what came after is no occurrence any more
                 return
 
@@ -165,12 +165,12 @@ class Draft:
         """Whether occurrences up to ``until`` are left that no record speaks of."""
         return self.next_at is not None and self.next_at <= until
 
-    def _spent(self) -> bool:
+    def spent(self, max_runs: int | None) -> bool:
         """Whether ``max_runs`` tasks of the rule were made, those that wait counted in."""
-        if self.schedule.max_runs is None:
+        if max_runs is None:
             return False
         planned = len(_occurrences(self.tasks)) + sum(1 for due in self.waiting if not due.manual)
-        return self.schedule.runs + planned >= self.schedule.max_runs
+        return self.schedule.runs + planned >= max_runs
 
     def _pass(self, until: datetime, limit: int) -> tuple[datetime, ...]:
         """Move ``next_at`` behind the occurrences up to ``until`` (at most ``limit``); return them, oldest first.
@@ -179,8 +179,7 @@ class Draft:
         """
         if self.next_at is None or self.next_at > until:
             return ()
-        last = until if self.schedule.ends_at is None else min(until, self.schedule.ends_at)
-        found = between(self.schedule.recurrence, self.next_at - _TICK, last, limit=limit)
+        found = self._between(self.next_at - _TICK, until, limit)
         self.next_at = following(self.schedule, found[-1] if found else until)
         return found
 
@@ -205,7 +204,11 @@ class Draft:
 
     def _behind_batch(self, fresh: tuple[datetime, ...], limit: int) -> tuple[datetime, ...]:
         """The first occurrences up to ``at`` that did not fit into the batch ``fresh``."""
-        return between(self.schedule.recurrence, fresh[-1], self.at, limit=limit) if fresh else ()
+        return self._between(fresh[-1], self.at, limit) if fresh else ()
+
+    def _between(self, start: datetime, end: datetime, limit: int) -> tuple[datetime, ...]:
+        last = end if self.schedule.ends_at is None else min(end, self.schedule.ends_at)
+        return between(self.schedule.recurrence, start, last, limit=limit)
 
     def busy(self) -> bool:
         """Whether a task of the schedule has not ended, those of this plan included."""

@@ -112,8 +112,8 @@ class Schedule:
     the schedule has to be planned again (None: never by itself). ``fired`` counts the tasks it made.
     The rule holds from ``starts_at`` to ``ends_at`` (both included) and for ``max_runs`` tasks at most; ``runs`` counts
     those that it made (``fired`` also those made by hand). Each task is due up to ``jitter`` after its occurrence,
-    always the same for the same occurrence. ``last_failed`` says whether the task that the waiting ones waited for
-    ended as *failed*.
+    always the same for the same occurrence. ``excluded_to`` is the last occurrence that was skipped by hand.
+    ``last_failed`` says whether the task that the waiting ones waited for ended as *failed*.
     """
 
     id: ScheduleId
@@ -138,6 +138,7 @@ class Schedule:
     max_runs: int | None = field(default=None, validator=_check_max_runs)
     jitter: timedelta = field(default=timedelta(0), validator=_check_jitter)
     runs: int = 0
+    excluded_to: datetime | None = None
 
     def __str__(self) -> str:
         return f"schedule {self.id}"

@@ -41,5 +41,5 @@ def is_busy(error: sqlite3.Error) -> bool:
 def unavailable(path: str, error: sqlite3.Error) -> Unavailable:
     """Say an error of SQLite about the file ``path`` as ours."""
     cure = "try again; if it stays, run 'mainspring doctor'"
-    what, cure = _SAID.get(code_of(error), (f"cannot be used: {error}", cure))
+    what, cure = _SAID.get(code_of(error), (f"cannot be used: {' '.join(ascii(str(error)).split())[:200]}", cure))
     return Unavailable("store", f"{path} {what}", cure)

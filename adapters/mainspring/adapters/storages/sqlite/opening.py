@@ -63,6 +63,8 @@ def prepare(path: Path, mode: JournalMode) -> str:
         return _check(path, mode)
     except sqlite3.Error as error:
         raise unavailable(str(path), error) from error
+    except UnicodeDecodeError as error:  # SQLite's own message quotes what is damaged
+        raise Unavailable("store", f"{path} is damaged: its schema cannot be read", _RESTORE) from error
     except OSError as error:
         cure = "check the directory, its rights and the free space"
         raise Unavailable("store", f"{path} cannot be made: {error.strerror}", cure) from error

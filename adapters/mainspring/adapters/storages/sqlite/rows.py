@@ -67,7 +67,9 @@ class Unreadable:
 
 def seal(text: str, *columns: object) -> int:
     """Compute the checksum of a text and the columns that go with it."""
-    return zlib.crc32(repr(columns).encode(), zlib.crc32(text.encode()))
+    return zlib.crc32(
+        repr(columns).encode("utf-8", "backslashreplace"), zlib.crc32(text.encode("utf-8", "surrogateescape"))
+    )
 
 
 def check_seal(crc: object, subject: str, text: str, *columns: object) -> None:

@@ -8,6 +8,7 @@ from typing import Final
 
 from mainspring.adapters.codec import SCHEDULE_EVENT, SLOT
 from mainspring.adapters.storages.paging import page, read_cursor
+from mainspring.adapters.storages.sqlite.fetching import fetch_all
 from mainspring.adapters.storages.sqlite.rows import (
     SCHEDULE_COLUMNS,
     ScheduleRow,
@@ -38,18 +39,16 @@ _PUT_SLOT: Final = (
 )
 _ADD_EVENT: Final = "INSERT INTO schedule_history (schedule_id, part, event, crc) VALUES (?, ?, ?, ?)"
 _LAST_EVENT: Final = "SELECT coalesce(max(part), 0) FROM schedule_history WHERE schedule_id = ?"
+_BY_ID: Final = f"SELECT {SCHEDULE_COLUMNS} FROM schedules WHERE id = ?"  # noqa: S608  constants only
 _END: Final = (1 << 62, "")
 
 
 def get(connection: sqlite3.Connection, schedule_id: ScheduleId) -> Schedule:
     """Read a schedule, or raise ``NotFound`` or ``CorruptHistory``."""
-    row: ScheduleRow | None = connection.execute(
-        f"SELECT {SCHEDULE_COLUMNS} FROM schedules WHERE id = ?",  # noqa: S608  constants only
-        (schedule_id,),
-    ).fetchone()
-    if row is None:
+    rows: list[ScheduleRow] = fetch_all(connection, _BY_ID, (schedule_id,))
+    if not rows:
         raise NotFound("schedule", schedule_id)
-    return read_schedule(row)
+    return read_schedule(rows[0])
 
 
 def insert(connection: sqlite3.Connection, schedule: Schedule) -> None:
@@ -90,7 +89,7 @@ def due(connection: sqlite3.Connection, limit: int, now: int) -> list[Schedule]:
         " ORDER BY wake_at, id LIMIT ?"
     )
     while len(found) < limit:
-        rows: list[ScheduleRow] = connection.execute(query, (now, *after, limit - len(found))).fetchall()
+        rows: list[ScheduleRow] = fetch_all(connection, query, (now, *after, limit - len(found)))
         if not rows:
             break
         readable, unreadable = _read(rows)
@@ -132,7 +131,7 @@ def find(connection: sqlite3.Connection, query: ScheduleQuery) -> tuple[Page[Sch
     found: list[Schedule] = []
     unreadable: list[Unreadable] = []
     while len(found) <= query.limit:
-        rows = connection.execute(statement, (*values, *after, query.limit + 1)).fetchall()
+        rows = fetch_all(connection, statement, (*values, *after, query.limit + 1))
         readable, broken = _read([row[:-1] for row in rows])
         found.extend(readable)
         unreadable.extend(broken)
@@ -161,7 +160,7 @@ def slots(connection: sqlite3.Connection, schedule_id: ScheduleId, limit: int) -
         " ORDER BY occurrence DESC, manual DESC LIMIT ?"
     )
     found: list[Slot] = []
-    for occurrence, manual, buffered, text, crc in connection.execute(query, (schedule_id, limit)):
+    for occurrence, manual, buffered, text, crc in fetch_all(connection, query, (schedule_id, limit)):
         subject = f"slot of schedule {schedule_id}"
         check_seal(crc, subject, text, schedule_id, occurrence, manual, buffered)
         found.append(SLOT.decode(text, subject))
@@ -182,7 +181,7 @@ def history(connection: sqlite3.Connection, schedule_id: ScheduleId) -> tuple[Sc
     """Read what was done to a schedule, oldest first."""
     query = "SELECT part, event, crc FROM schedule_history WHERE schedule_id = ? ORDER BY part"
     found: list[ScheduleEvent] = []
-    for part, text, crc in connection.execute(query, (schedule_id,)):
+    for part, text, crc in fetch_all(connection, query, (schedule_id,)):
         subject = f"history of schedule {schedule_id}"
         check_seal(crc, subject, text, schedule_id, part)
         found.append(SCHEDULE_EVENT.decode(text, subject))

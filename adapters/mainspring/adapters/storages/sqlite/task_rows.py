@@ -10,6 +10,7 @@ from operator import itemgetter
 from typing import Final, NamedTuple
 
 from mainspring.adapters.codec import EVENT
+from mainspring.adapters.storages.sqlite.fetching import fetch_all
 from mainspring.adapters.storages.sqlite.rows import (
     STATE_ONLY,
     TASK_COLUMNS,
@@ -65,6 +66,9 @@ _EXPIRED: Final = (
 )
 
 
+_BY_ID: Final = f"SELECT {TASK_COLUMNS} {_FROM} WHERE t.id = ?"
+
+
 class Lane(NamedTuple):
     """The pending tasks of one queue and one priority, and the least ``due`` among them."""
 
@@ -105,7 +109,7 @@ def due_rows(connection: sqlite3.Connection, queues: Sequence[str], limit: int, 
 def _lane_rows(connection: sqlite3.Connection, lane: Lane, now: int, chunk: int) -> Iterator[TaskRow]:
     after: tuple[int, str] = (_BEGINNING, "")
     while True:
-        rows: list[TaskRow] = connection.execute(_DUE, (lane.queue, lane.rank, now, *after, chunk)).fetchall()
+        rows: list[TaskRow] = fetch_all(connection, _DUE, (lane.queue, lane.rank, now, *after, chunk))
         yield from rows
         if len(rows) < chunk:
             return
@@ -118,7 +122,7 @@ def expired_rows(connection: sqlite3.Connection, limit: int, now: int) -> Iterat
     """Find the rows of held tasks whose lease has ended, oldest lease first; rows may be changed meanwhile."""
     after: tuple[int, str] = (_BEGINNING, "")
     while True:
-        rows: list[TaskRow] = connection.execute(_EXPIRED, (now, *after, limit)).fetchall()
+        rows: list[TaskRow] = fetch_all(connection, _EXPIRED, (now, *after, limit))
         yield from rows
         if len(rows) < limit:
             return
@@ -145,13 +149,10 @@ def quarantine(connection: sqlite3.Connection, rows: Sequence[Unreadable]) -> No
 
 def row_of(connection: sqlite3.Connection, task_id: TaskId) -> TaskRow:
     """Find the row of a task, or raise ``NotFound``."""
-    row: TaskRow | None = connection.execute(
-        f"SELECT {TASK_COLUMNS} {_FROM} WHERE t.id = ?",
-        (task_id,),
-    ).fetchone()
-    if row is None:
+    rows: list[TaskRow] = fetch_all(connection, _BY_ID, (task_id,))
+    if not rows:
         raise NotFound("task", task_id)
-    return row
+    return rows[0]
 
 
 def insert(connection: sqlite3.Connection, tasks: Sequence[Task]) -> None:
@@ -237,7 +238,7 @@ def history(connection: sqlite3.Connection, task_id: TaskId) -> tuple[Event, ...
     found: list[Event] = []
     subject = f"task {task_id}"
     query = "SELECT version, part, event, crc FROM history WHERE task = ? ORDER BY version, part"
-    for version, part, text, crc in connection.execute(query, row):
+    for version, part, text, crc in fetch_all(connection, query, row):
         check_seal(crc, subject, text, row[0], version, part)
         found.append(EVENT.decode(text, subject))
     return tuple(found)

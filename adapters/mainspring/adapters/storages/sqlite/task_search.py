@@ -6,9 +6,10 @@ import sqlite3
 from collections.abc import Iterator
 from heapq import merge
 from operator import itemgetter
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, cast
 
 from mainspring.adapters.storages.paging import Position, page, read_cursor
+from mainspring.adapters.storages.sqlite.fetching import fetch_all
 from mainspring.adapters.storages.sqlite.rows import TASK_COLUMNS, TaskRow, Unreadable, read_task
 from mainspring.core.errors import CorruptHistory
 from mainspring.core.ports import Page, TaskQuery
@@ -63,9 +64,9 @@ def _walk(
         f"SELECT t.created_at, {TASK_COLUMNS} {_FROM} WHERE {conditions} AND (t.created_at, t.id) < (?, ?) {_ORDER}"
     )
     while True:
-        rows = connection.execute(statement, (*values, *after, size)).fetchall()
+        rows = fetch_all(connection, statement, (*values, *after, size))
         for created_at, *columns in rows:
-            row: TaskRow = tuple(columns)  # type: ignore[assignment]  # the columns of TASK_COLUMNS
+            row = cast("TaskRow", tuple(columns))
             after = (created_at, row[1])
             yield after, row
         if len(rows) < size:

@@ -1,0 +1,1 @@
+"""Chaos: real processes under load, killed and restarted."""

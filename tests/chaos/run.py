@@ -1,0 +1,57 @@
+"""``nox -s chaos``: real processes under load, killed and restarted; the receivers' own logs are the truth.
+
+Each figure is a line ``figure | wanted | got | ok``. ``--full`` runs the published sizes (up to a quarter of an hour),
+``--only NAME`` a single scenario. The exit code is 1 if a figure was missed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from chaos import scenarios
+from chaos.ledger import Figure
+
+BOUNDED: dict[str, Callable[[Path], list[Figure]]] = {
+    "wake": scenarios.wake,
+    "house": scenarios.house,
+    "f13": scenarios.f13,
+    "rolling": scenarios.rolling,
+    "idle": lambda folder: scenarios.idle(folder, seconds=10),
+}
+FULL: dict[str, Callable[[Path], list[Figure]]] = BOUNDED | {
+    "f13": lambda folder: scenarios.f13(folder, tasks=20_000, kills=200),
+    "rolling": lambda folder: scenarios.rolling(folder, restarts=100),
+    "idle": scenarios.idle,
+}
+
+
+def main() -> int:
+    """Run the scenarios and print their figures."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--full", action="store_true", help="the published sizes")
+    parser.add_argument("--only", choices=sorted(BOUNDED), help="a single scenario")
+    options = parser.parse_args()
+    figures: list[Figure] = []
+    for name, scenario in (FULL if options.full else BOUNDED).items():
+        if options.only in (None, name):
+            start = time.monotonic()
+            with tempfile.TemporaryDirectory(prefix="chaos-", ignore_cleanup_errors=True) as folder:
+                made = scenario(Path(folder))
+            for figure in made:
+                print(f"{name}: {figure}", flush=True)
+            print(f"{name}: took {time.monotonic() - start:.0f} s", flush=True)
+            figures += made
+    missed = sum(not figure.well for figure in figures)
+    print(f"{len(figures) - missed} passed, {missed} failed")
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
