@@ -69,9 +69,14 @@ class Accepted:
 
 
 def settled(creation: Creation, queue: Queue | None) -> Creation:
-    """Fill in what the request left open from the queue that the task goes to: the nearest setting wins."""
-    if queue is None or not creation.inherits:
+    """Fill in what the request left open from the queue that the task goes to: the nearest setting wins.
+
+    ``Conflict`` if that queue is draining.
+    """
+    if queue is None:
         return creation
+    if queue.draining is not None:
+        raise Conflict(str(queue), "it is draining: no new task is accepted", "use another queue, or resume it")
     task = creation.task
     if "retry" in creation.inherits and queue.retry is not None:
         task = changed(task, retry=queue.retry)

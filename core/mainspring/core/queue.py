@@ -10,7 +10,7 @@ Rules:
   share one.
 * Fair turns: between keys, the one whose last start is longest ago goes first, one task at a time. Within a key, and in
   a queue without keys: higher priority first, then due, then id.
-* Paused: nothing starts; what runs goes on.
+* Paused: nothing starts; what runs goes on. Draining: no new task is accepted; those in it run out.
 * Several queues share a worker by weight (``share``): each gets its part of the free places, at least one in turn.
 """
 
@@ -21,11 +21,12 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from itertools import cycle, islice
 from math import floor
-from typing import Final
+from typing import Final, Literal
 
 from attrs import Attribute, field, frozen
 from attrs import evolve as changed
 
+from mainspring.core.commands import UNSET, Change, Unset
 from mainspring.core.errors import InvalidInput
 from mainspring.core.ids import TaskId
 from mainspring.core.instants import format_duration
@@ -37,6 +38,7 @@ MAX_CONCURRENCY: Final = 1_000_000
 MAX_RATE: Final = 10_000
 MAX_KEYS: Final = 1_000
 """How many keys a queue remembers the last turn of, beyond those that a rate's window still needs."""
+MAX_NOTE: Final = 500
 MAX_WEIGHT: Final = 1_000
 MIN_WINDOW: Final = timedelta(seconds=1)
 MAX_WINDOW: Final = timedelta(weeks=1)
@@ -111,7 +113,7 @@ class Turn:
 
 @frozen(kw_only=True)
 class QueuePause:
-    """Since when and why a queue is paused."""
+    """Since when and why a queue is paused, or draining."""
 
     at: datetime
     note: str = ""
@@ -140,6 +142,7 @@ class Queue:
     limits: Limits = Limits()
     key_limits: Limits = Limits()
     paused: QueuePause | None = None
+    draining: QueuePause | None = None
     weight: int = field(default=1, validator=_check_weight)
     retry: RetryPolicy | None = None
     timeout: timedelta | None = field(default=None, validator=_check_timeout)
@@ -309,3 +312,53 @@ def check_queues(names: tuple[str, ...]) -> tuple[str, ...]:
     for name in names:
         check_name("queues", name)
     return names
+
+
+@frozen(kw_only=True)
+class QueueEdit:
+    """Change a queue's settings; fields left ``UNSET`` stay as they are, None takes a limit or a default away."""
+
+    concurrency: Change[int | None] = UNSET
+    rate: Change[Rate | None] = UNSET
+    key_concurrency: Change[int | None] = UNSET
+    key_rate: Change[Rate | None] = UNSET
+    weight: Change[int] = UNSET
+    retry: Change[RetryPolicy | None] = UNSET
+    timeout: Change[timedelta | None] = UNSET
+
+
+def edit_queue(queue: Queue, edit: QueueEdit) -> Queue:
+    """Change a queue's settings; the same value if nothing changes."""
+    after = changed(
+        queue,
+        limits=_limited(queue.limits, edit.concurrency, edit.rate),
+        key_limits=_limited(queue.key_limits, edit.key_concurrency, edit.key_rate),
+        weight=queue.weight if isinstance(edit.weight, Unset) else edit.weight,
+        retry=queue.retry if isinstance(edit.retry, Unset) else edit.retry,
+        timeout=queue.timeout if isinstance(edit.timeout, Unset) else edit.timeout,
+    )
+    return queue if after == queue else changed(after, version=queue.version + 1)
+
+
+def _limited(limits: Limits, concurrency: Change[int | None], rate: Change[Rate | None]) -> Limits:
+    return Limits(
+        concurrency=limits.concurrency if isinstance(concurrency, Unset) else concurrency,
+        rate=limits.rate if isinstance(rate, Unset) else rate,
+    )
+
+
+def close_queue(queue: Queue, how: Literal["paused", "draining"], at: datetime, note: str) -> Queue:
+    """Pause a queue, or let it run out; one that is so already keeps its first note."""
+    if len(note) > MAX_NOTE:
+        raise InvalidInput("note", f"{len(note)} characters", f"use at most {MAX_NOTE}")
+    pause = QueuePause(at=at, note=note)
+    if how == "paused":
+        return queue if queue.paused is not None else changed(queue, paused=pause, version=queue.version + 1)
+    return queue if queue.draining is not None else changed(queue, draining=pause, version=queue.version + 1)
+
+
+def open_queue(queue: Queue) -> Queue:
+    """Let a paused or draining queue go on; the same value if it is neither."""
+    if queue.paused is None and queue.draining is None:
+        return queue
+    return changed(queue, paused=None, draining=None, version=queue.version + 1)

@@ -41,7 +41,7 @@ class Holdings:
         """Start a run that the storage has given to this engine; an older one of its task is no longer ours."""
         self.lose(task.id)
         remaining = (state.deadline - self._clock.now()).total_seconds()
-        held = begin(task, state, self._executor, remaining, self._end)
+        held = begin(task, state, self._executor, remaining, self._end, self._tell)
         self._runs[held] = None
         self._newest[task.id] = held
         if self._guard is None:
@@ -70,6 +70,10 @@ class Holdings:
     def going(self) -> list[HeldRun]:
         """List the runs whose leases are to be extended."""
         return [held for held in self._runs if held.cause != "lost" and not held.job.done()]
+
+    def noted(self) -> list[HeldRun]:
+        """List the runs that have something to be written down."""
+        return [held for held in self._runs if held.has_notes and held.cause != "lost"]
 
     def lose(self, task_id: TaskId) -> None:
         """Stop the run of a task that was taken away from this engine, if there is one."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Final, Literal
 
-from attrs import define, field
+from attrs import define, field, frozen
 
-from mainspring.core.commands import Command, ConfirmCancel, Fail, Release, Snooze, Succeed
+from mainspring.core.commands import MAX_NOTE, Command, ConfirmCancel, Fail, Release, Snooze, Succeed
 from mainspring.core.instants import format_duration
 from mainspring.core.machine import MAX_SNOOZE
 from mainspring.core.ports import Broken, Done, Entropy, Executor, Outcome, Run, Snoozed
@@ -19,8 +20,18 @@ from mainspring.core.task import Task
 
 Cause = Literal["timeout", "cancelled", "lost", "drain"]
 
+MAX_NOTES: Final = 1_000
+"""How many notes of a run may wait to be written; of more, the oldest are dropped."""
 MAX_TEXT: Final = 65_536
 """How many characters of a result or message are kept; executors keep to less by themselves."""
+
+
+@frozen
+class RunNote:
+    """What a run says of itself: a line, and how far it is (0 to 1)."""
+
+    text: str
+    progress: float | None
 
 
 @define(eq=False)
@@ -36,6 +47,7 @@ class HeldRun:
     timer: asyncio.TimerHandle = field(init=False)
     cause: Cause | None = None
     uncertain: bool = False
+    _notes: deque[RunNote] = field(init=False, factory=lambda: deque(maxlen=MAX_NOTES))
 
     def confirm(self, task: Task) -> None:
         """Take over what the storage has written for this run."""
@@ -50,24 +62,51 @@ class HeldRun:
         self.cause = cause
         self.job.cancel()
 
+    def note(self, text: str, progress: float | None) -> None:
+        """Keep a note until the engine writes it down, the newest ``MAX_NOTES``; safe to call from any thread."""
+        self._notes.append(RunNote(storable(text[:MAX_NOTE]), progress))
+
+    def take_notes(self) -> Sequence[RunNote]:
+        """Hand out the notes that were not written yet, in order."""
+        taken: list[RunNote] = []
+        while self._notes:
+            taken.append(self._notes.popleft())
+        return taken
+
+    @property
+    def has_notes(self) -> bool:
+        """Whether there are notes to be written."""
+        return bool(self._notes)
+
     def stopped(self) -> bool:
         """Whether the result is not wanted any more; safe to ask from any thread."""
         return self.cause is not None
 
 
 def begin(
-    task: Task, state: Running, executor: Executor, remaining: float, ended: Callable[[HeldRun], None]
+    task: Task,
+    state: Running,
+    executor: Executor,
+    remaining: float,
+    ended: Callable[[HeldRun], None],
+    noted: Callable[[], None],
 ) -> HeldRun:
     """Start the run's job on the running loop; it is interrupted after ``remaining`` seconds, its deadline."""
     held = HeldRun(task, state)
+    loop = asyncio.get_running_loop()
+
+    def note(text: str, progress: float | None) -> None:
+        held.note(text, progress)
+        loop.call_soon_threadsafe(noted)
+
     run = Run(
         run=state.run,
         attempt=state.tally.attempts,
         worker=state.worker,
         deadline=state.deadline,
         stopped=held.stopped,
+        note=note,
     )
-    loop = asyncio.get_running_loop()
 
     async def carry_out() -> Outcome:
         return await executor.execute(task, run)

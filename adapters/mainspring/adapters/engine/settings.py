@@ -7,6 +7,7 @@ from typing import Final
 
 from attrs import Attribute, field, frozen
 
+from mainspring.adapters.engine.upkeep import Retention
 from mainspring.core.errors import InvalidInput
 from mainspring.core.instants import format_duration
 from mainspring.core.queue import check_queues
@@ -56,6 +57,7 @@ class EngineSettings:
     held without a heartbeat; a crashed worker's runs are taken over that much later. ``grace``: how long a shutdown
     may take: runs may finish until ``reserve`` before its end, then they are given back. ``poll``: the longest time
     between two looks at the storage when no wake-up comes. ``batch``: how many rows one transaction takes on.
+    ``retention``: how long ended tasks are kept.
     """
 
     queues: tuple[str, ...] = field(default=(), validator=_check_queues)
@@ -64,6 +66,7 @@ class EngineSettings:
     grace: timedelta = field(default=timedelta(seconds=25), validator=_check_grace)
     poll: timedelta = field(default=timedelta(seconds=2), validator=_check_poll)
     batch: int = field(default=100, validator=_check_batch)
+    retention: Retention = field(factory=Retention)
 
     @property
     def heartbeat(self) -> timedelta:

@@ -26,13 +26,16 @@ from typing import Final
 from mainspring.adapters.engine.bell import Bell
 from mainspring.adapters.engine.clock import StorageClock
 from mainspring.adapters.engine.holdings import Holdings
-from mainspring.adapters.engine.runs import HeldRun, described, report
+from mainspring.adapters.engine.runs import HeldRun, RunNote, described, report
 from mainspring.adapters.engine.settings import EngineSettings
-from mainspring.core.commands import Command, DropReport, Heartbeat, LoseLease, Start
+from mainspring.adapters.engine.turns import Turns
+from mainspring.adapters.engine.upkeep import Upkeep
+from mainspring.core.commands import Command, DropReport, Heartbeat, LoseLease, Note, Start
 from mainspring.core.errors import IllegalTransition, StaleRun, Unavailable
 from mainspring.core.ids import ScheduleId
 from mainspring.core.machine import Decision, handle
 from mainspring.core.ports import AsyncStorage, Entropy, Executor, Refused, Upcoming, Wakeups
+from mainspring.core.queue import admit
 from mainspring.core.schedule import Plan, ScheduleView, plan
 from mainspring.core.states import Cancelling, Running
 from mainspring.core.task import Task
@@ -73,6 +76,9 @@ class Worker:
         self._failures = 0
         self._rested = True
         self._rest = 0.0
+        self._again: datetime | None = None
+        self._turns = Turns(storage)
+        self._upkeep = Upkeep(storage, settings.retention, settings.batch)
         self._unplannable: dict[ScheduleId, int] = {}
 
     def stop(self) -> None:
@@ -141,7 +147,9 @@ class Worker:
         """Do what is due; tell whether anything was done. Sets how long to rest if not."""
         if self._rested or self._clock.age() > SYNC_EVERY:
             await self._clock.sync()
+            await self._turns.read()
         self._runs.let_go()
+        await self._write_notes()
         progress = await self._settle()
         await self._beat()
         if self._bell.stopping:
@@ -151,14 +159,17 @@ class Worker:
         fired = await self._fire(upcoming, now)
         reclaimed = await self._reclaim(upcoming, now)
         taken = await self._take(upcoming, now)
+        await self._upkeep.round(now)
         self._rest = self._rest_after(upcoming, now)
         return progress or fired or reclaimed or taken
 
     def _rest_after(self, upcoming: Upcoming, looked: datetime) -> float:
         """How many seconds nothing will be due, as far as could be seen at ``looked``."""
         now = self._clock.now()
-        task = upcoming.task if self._free() else None
+        task = self._turns.earliest(upcoming) if self._free() else None
         rest = self._settings.poll.total_seconds()
+        if self._again is not None:
+            rest = min(rest, max((self._again - now).total_seconds(), 0.0))
         for instant in (task, upcoming.lease, upcoming.schedule):
             if instant is not None:
                 rest = min(rest, BLOCKED_REST if instant <= looked else (instant - now).total_seconds())
@@ -204,20 +215,24 @@ class Worker:
         return bool(decisions)
 
     async def _take(self, upcoming: Upcoming, now: datetime) -> bool:
+        self._again = None
         free = self._free()
-        if self._bell.stopping or free <= 0 or upcoming.task is None or upcoming.task > now:
+        due = self._turns.due(upcoming, now)
+        if self._bell.stopping or free <= 0 or not due:
             return False
 
         def step(task: Task, at: datetime) -> Decision:
             return handle(task, Start(at=at, worker=self._name, lease=self._settings.lease))
 
-        decisions = await self._storage.take(self._settings.queues, min(free, self._settings.batch), step)
-        for decision in decisions:
+        shares = self._turns.shares(due, min(free, self._settings.batch))
+        taken = await self._storage.take(shares, step, admit)
+        self._again = taken.again
+        for decision in taken.decisions:
             if isinstance(decision.task.state, Running):
                 self._runs.begin(decision.task, decision.task.state)
         if self._next_beat is None and self._runs:
             self._next_beat = asyncio.get_running_loop().time() + self._settings.heartbeat.total_seconds()
-        return bool(decisions)
+        return bool(taken.decisions)
 
     # --- reporting -----------------------------------------------------------------------------------------------
 
@@ -282,6 +297,18 @@ class Worker:
             _log.warning("%s: run %d ended too late, its report is dropped", held.task, held.state.run)
         if isinstance(answer, Refused):
             _log.log(logging.DEBUG if held.uncertain else logging.WARNING, "a report was refused: %s", answer.error)
+
+    async def _write_notes(self) -> None:
+        """Put what runs have noted on their tasks' records."""
+        for held in self._runs.noted():
+            for note in held.take_notes():
+
+                def step(task: Task, at: datetime, note: RunNote = note, run: int = held.state.run) -> Decision:
+                    return handle(task, Note(at=at, run=run, text=note.text, progress=note.progress))
+
+                (answer,) = await self._storage.update([held.task.id], step)
+                if not isinstance(answer, Refused):
+                    held.confirm(answer.task)
 
     # --- holding on ----------------------------------------------------------------------------------------------
 

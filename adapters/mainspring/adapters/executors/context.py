@@ -66,6 +66,23 @@ class Context:
         """
         return self._run.stopped()
 
+    def progress(self, fraction: float, note: str = "") -> None:
+        """Put on record how far the work is (0 to 1), with a line of text if wanted; never waits.
+
+        Raises ``InvalidInput`` for a fraction that is out of range.
+        """
+        if not 0 <= fraction <= 1:
+            raise InvalidInput("progress", f"{fraction} is out of range", "use a fraction from 0 to 1")
+        self._run.note(note, fraction)
+
+    def log(self, text: str) -> None:
+        """Put a line on the task's record; never waits."""
+        self._run.note(text, None)
+
+    def heartbeat(self) -> bool:
+        """Tell whether to go on: a ``def`` should ask from time to time. The lease is extended by itself."""
+        return not self.cancelled
+
     def snooze(self, wait: timedelta) -> NoReturn:
         """End this run now and ask for another after ``wait`` (0 s to 365 days), without burning an attempt.
 

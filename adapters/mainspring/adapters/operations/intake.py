@@ -3,21 +3,38 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
-from typing import TypeAlias
+from hashlib import sha256
+from itertools import islice
+from typing import Final, TypeAlias
 
+from attrs import evolve as changed
 from attrs import frozen
 
+from mainspring.core.creation import ClashPolicy, Creation, IdempotencyKey, Inherited
 from mainspring.core.errors import InvalidInput
 from mainspring.core.ids import ENTROPY_BYTES, ScheduleId, TaskId, uuid7
 from mainspring.core.instants import format_instant, parse_duration, parse_instant, require_utc
 from mainspring.core.ports import Entropy
+from mainspring.core.queue import Queue
 from mainspring.core.recurrence import Cron, Interval, Recurrence, RRule
 from mainspring.core.retry import MERGENT, MERGENT_SCHEDULE, NAMED, RetryPolicy
 from mainspring.core.schedule import CatchUp, Overlap, Schedule, TaskTemplate, new_schedule
-from mainspring.core.task import DEFAULT_PROJECT, DEFAULT_QUEUE, DEFAULT_TIMEOUT, Call, FunctionCall, HttpCall, Task
+from mainspring.core.task import (
+    DEFAULT_PROJECT,
+    DEFAULT_QUEUE,
+    DEFAULT_TIMEOUT,
+    Call,
+    FollowUp,
+    FunctionCall,
+    HttpCall,
+    Task,
+)
 from mainspring.core.task import new_task as core_new_task
+
+MAX_BATCH: Final = 10_000
+"""How many tasks one call may create."""
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 Duration: TypeAlias = timedelta | str
@@ -27,7 +44,12 @@ Retry: TypeAlias = RetryPolicy | str
 
 @frozen(kw_only=True)
 class TaskRequest:
-    """A task as a caller asks for it; durations and instants may be texts."""
+    """A task as a caller asks for it; durations and instants may be texts.
+
+    ``retry`` and ``timeout`` left open are those of its queue, else mainspring's. ``key``: what the limits per key of
+    its queue go by. ``on_clash``: what becomes of a live task of the same name. ``idempotency_key``: the same request
+    with the same key, within 24 hours, makes no second task.
+    """
 
     call: Call
     delay: Duration | None = None
@@ -38,6 +60,11 @@ class TaskRequest:
     retry: Retry | None = None
     timeout: Duration | None = None
     start_by: Instant | None = None
+    key: str | None = None
+    on_clash: ClashPolicy = "reject"
+    idempotency_key: str | None = None
+    on_success: FollowUp | None = None
+    on_failure: FollowUp | None = None
     project: str = DEFAULT_PROJECT
 
 
@@ -63,6 +90,10 @@ class ScheduleRequest:
     timeout: Duration | None = None
     overlap: Overlap = "serial"
     catch_up: CatchUp | None = None
+    starts_at: Instant | None = None
+    ends_at: Instant | None = None
+    max_runs: int | None = None
+    jitter: Duration | None = None
     project: str = DEFAULT_PROJECT
 
 
@@ -131,7 +162,33 @@ def task_of(request: TaskRequest, at: datetime, entropy: Entropy) -> Task:
         retry=retry_of(request.retry, MERGENT),
         timeout=DEFAULT_TIMEOUT if request.timeout is None else duration_of("timeout", request.timeout),
         start_by=None if request.start_by is None else instant_of("start_by", request.start_by),
+        key=request.key,
+        on_success=request.on_success,
+        on_failure=request.on_failure,
     )
+
+
+def creation_of(request: TaskRequest, at: datetime, entropy: Entropy) -> Creation:
+    """Make the creation that is asked for: the task, and what is wanted if its name or its request is known."""
+    left_open: dict[Inherited, bool] = {"retry": request.retry is None, "timeout": request.timeout is None}
+    idempotency = None
+    if request.idempotency_key is not None:
+        asked = repr(changed(request, idempotency_key=None))
+        idempotency = IdempotencyKey(key=request.idempotency_key, fingerprint=sha256(asked.encode()).hexdigest())
+    return Creation(
+        task=task_of(request, at, entropy),
+        on_clash=request.on_clash,
+        idempotency=idempotency,
+        inherits=frozenset(name for name, is_open in left_open.items() if is_open),
+    )
+
+
+def many(requests: Iterable[TaskRequest]) -> tuple[TaskRequest, ...]:
+    """Gather the requests of one call; ``InvalidInput`` for more than ``MAX_BATCH``."""
+    gathered = tuple(islice(requests, MAX_BATCH + 1))
+    if len(gathered) > MAX_BATCH:
+        raise InvalidInput("tasks", f"more than {MAX_BATCH} in one call", "create them in parts")
+    return gathered
 
 
 def recurrence_of(
@@ -168,8 +225,8 @@ def recurrence_of(
     return RRule.parse(rrule, timezone=timezone, dtstart=now), now - timedelta(microseconds=1)
 
 
-def schedule_of(request: ScheduleRequest, at: datetime, entropy: Entropy) -> Schedule:
-    """Make the schedule that is asked for, at instant ``at`` of the storage's clock."""
+def schedule_of(request: ScheduleRequest, at: datetime, entropy: Entropy, queue: Queue) -> Schedule:
+    """Make the schedule asked for, at instant ``at`` of the storage's clock; ``queue`` fills in what is open."""
     recurrence, after = recurrence_of(
         cron=request.cron,
         rrule=request.rrule,
@@ -183,8 +240,10 @@ def schedule_of(request: ScheduleRequest, at: datetime, entropy: Entropy) -> Sch
         call=request.call,
         queue=request.queue,
         priority=request.priority,
-        retry=retry_of(request.retry, MERGENT_SCHEDULE),
-        timeout=DEFAULT_TIMEOUT if request.timeout is None else duration_of("timeout", request.timeout),
+        retry=retry_of(request.retry, queue.retry or MERGENT_SCHEDULE),
+        timeout=(queue.timeout or DEFAULT_TIMEOUT)
+        if request.timeout is None
+        else duration_of("timeout", request.timeout),
     )
     schedule = new_schedule(
         schedule_id=ScheduleId(uuid7(at, entropy.octets(ENTROPY_BYTES))),
@@ -197,6 +256,10 @@ def schedule_of(request: ScheduleRequest, at: datetime, entropy: Entropy) -> Sch
         description=request.description,
         overlap=request.overlap,
         catch_up=request.catch_up,
+        starts_at=None if request.starts_at is None else instant_of("starts_at", request.starts_at),
+        ends_at=None if request.ends_at is None else instant_of("ends_at", request.ends_at),
+        max_runs=request.max_runs,
+        jitter=timedelta(0) if request.jitter is None else duration_of("jitter", request.jitter),
     )
     if schedule.next_at is None:
         raise InvalidInput("cron, rrule or every", f"it never fires after {format_instant(at)}", "check the rule")

@@ -8,9 +8,12 @@ from datetime import datetime
 from attrs import evolve as changed
 
 from mainspring.core.commands import Cancel, Edit, Requeue, RunNow
+from mainspring.core.errors import MainspringError
 from mainspring.core.machine import Decision, handle
-from mainspring.core.ports import Refused, ScheduleStep, TaskStep
-from mainspring.core.schedule import Plan, ScheduleEdit, ScheduleView
+from mainspring.core.ports import QueueStep, Refused, ScheduleStep, TaskStep
+from mainspring.core.queue import Queue, QueueEdit, close_queue, edit_queue, open_queue
+from mainspring.core.schedule import Overlap, Plan, ScheduleEdit, ScheduleView
+from mainspring.core.schedule import backfill as backfill_schedule
 from mainspring.core.schedule import edit as edit_schedule
 from mainspring.core.schedule import pause as pause_schedule
 from mainspring.core.schedule import resume as resume_schedule
@@ -70,6 +73,55 @@ def change(edit: ScheduleEdit) -> ScheduleStep:
         return edit_schedule(view, edit, at)
 
     return step
+
+
+def backfill(start: datetime, end: datetime, overlap: Overlap | None) -> ScheduleStep:
+    """Run a range of a schedule's occurrences by hand."""
+
+    def step(view: ScheduleView, at: datetime) -> Plan:
+        return backfill_schedule(view, start, end, at, overlap)
+
+    return step
+
+
+def change_queue(edit: QueueEdit) -> QueueStep:
+    """Change a queue's settings."""
+
+    def step(queue: Queue, at: datetime) -> Queue:
+        return edit_queue(queue, edit)
+
+    return step
+
+
+def pause_queue(note: str) -> QueueStep:
+    """Pause a queue; a paused one keeps its first pause."""
+
+    def step(queue: Queue, at: datetime) -> Queue:
+        return close_queue(queue, "paused", at, note)
+
+    return step
+
+
+def drain_queue(note: str) -> QueueStep:
+    """Let a queue run out; a draining one keeps its first note."""
+
+    def step(queue: Queue, at: datetime) -> Queue:
+        return close_queue(queue, "draining", at, note)
+
+    return step
+
+
+def resume_queue(queue: Queue, at: datetime) -> Queue:
+    """Let a queue go on."""
+    return open_queue(queue)
+
+
+def tried(step: TaskStep, task: Task, at: datetime) -> Decision | Refused:
+    """Say what ``update`` would answer, without writing anything."""
+    try:
+        return step(task, at)
+    except MainspringError as error:
+        return Refused(task.id, error)
 
 
 def only(answers: Sequence[Decision | Refused]) -> Task:

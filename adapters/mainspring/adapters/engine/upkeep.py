@@ -1,0 +1,72 @@
+"""Retention: ended tasks are deleted when their time has come, a batch at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from datetime import datetime, timedelta
+from typing import Final
+
+from attrs import Attribute, field, frozen
+
+from mainspring.core.errors import InvalidInput
+from mainspring.core.instants import format_duration
+from mainspring.core.ports import AsyncStorage
+from mainspring.core.states import Cancelled, Expired, Failed, Succeeded
+
+_log = logging.getLogger("mainspring.engine")
+
+MONTH: Final[timedelta | None] = timedelta(days=31)
+EVERY: Final = 60.0
+"""How many seconds pass between two rounds."""
+
+
+def _check(instance: object, attribute: Attribute[timedelta | None], value: timedelta | None) -> None:
+    if value is not None and value < timedelta(0):
+        raise InvalidInput(f"retention.{attribute.name}", f"{format_duration(value)} is negative", "use 0s or more")
+
+
+@frozen(kw_only=True)
+class Retention:
+    """How long tasks are kept after their end, state by state; None: for ever.
+
+    Failed ones stay until somebody deals with them, unless their time is set.
+    """
+
+    succeeded: timedelta | None = field(default=MONTH, validator=_check)
+    cancelled: timedelta | None = field(default=MONTH, validator=_check)
+    expired: timedelta | None = field(default=MONTH, validator=_check)
+    failed: timedelta | None = field(default=None, validator=_check)
+
+    def ages(self) -> tuple[tuple[str, timedelta], ...]:
+        """List the states whose tasks are deleted, each with its age."""
+        kept = (
+            (Succeeded.status, self.succeeded),
+            (Cancelled.status, self.cancelled),
+            (Expired.status, self.expired),
+            (Failed.status, self.failed),
+        )
+        return tuple((status, age) for status, age in kept if age is not None)
+
+
+class Upkeep:
+    """Prunes in rounds: a batch of each state, at once again while there is more."""
+
+    def __init__(self, storage: AsyncStorage, retention: Retention, batch: int) -> None:
+        self._storage = storage
+        self._ages = retention.ages()
+        self._batch = batch
+        self._next = 0.0
+
+    async def round(self, now: datetime) -> None:
+        """Delete what has had its time, if a round is due."""
+        ticks = asyncio.get_running_loop().time()
+        if ticks < self._next:
+            return
+        more = False
+        for status, age in self._ages:
+            deleted = await self._storage.prune(None, frozenset({status}), now - age, self._batch)
+            more = more or deleted >= self._batch
+            if deleted:
+                _log.info("%d %s tasks had their time and were deleted", deleted, status)
+        self._next = ticks if more else ticks + EVERY

@@ -1,0 +1,52 @@
+"""The operations on many tasks at once, awaited."""
+
+from __future__ import annotations
+
+from attrs import evolve as changed
+
+from mainspring.adapters.operations import steps
+from mainspring.adapters.operations.asynchronous.foundation import Foundation
+from mainspring.adapters.operations.bulk import MAX_PAGES, BulkResult, counted
+from mainspring.core.ports import MAX_PAGE, TaskQuery, TaskStep
+
+
+class BulkOperations(Foundation):
+    """Cancel, requeue and delete by filter: a page at a time, counted, and with a dry run. Tasks that are created meanwhile may or may not be met."""
+
+    async def cancel_tasks(self, query: TaskQuery, reason: str = "by request", dry_run: bool = False) -> BulkResult:
+        """Cancel all tasks that match; those that have ended are refused."""
+        return await self._to_all(query, steps.cancel(reason), dry_run)
+
+    async def requeue_tasks(self, query: TaskQuery, reset: bool = True, dry_run: bool = False) -> BulkResult:
+        """Run all tasks that match again; those that have not ended are refused."""
+        return await self._to_all(query, steps.requeue(reset), dry_run)
+
+    async def delete_tasks(self, query: TaskQuery, dry_run: bool = False) -> BulkResult:
+        """Delete all tasks that match, in any state, with their history."""
+        result = BulkResult()
+        after = None
+        for _ in range(MAX_PAGES):
+            page = await self._storage.find(changed(query, limit=MAX_PAGE, after=after))
+            deleted = len(page.items)
+            if page.items and not dry_run:
+                deleted = await self._storage.delete([task.id for task in page.items])
+            result = changed(result, matched=result.matched + len(page.items), done=result.done + deleted)
+            after = page.cursor
+            if after is None:
+                break
+        return result
+
+    async def _to_all(self, query: TaskQuery, step: TaskStep, dry_run: bool) -> BulkResult:
+        result = BulkResult()
+        after = None
+        for _ in range(MAX_PAGES):
+            page = await self._storage.find(changed(query, limit=MAX_PAGE, after=after))
+            if dry_run:
+                at = await self._storage.now()
+                result = counted(result, [steps.tried(step, task, at) for task in page.items])
+            elif page.items:
+                result = counted(result, await self._storage.update([task.id for task in page.items], step))
+            after = page.cursor
+            if after is None:
+                break
+        return result

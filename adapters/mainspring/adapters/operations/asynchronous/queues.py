@@ -1,0 +1,48 @@
+"""The operations on queues, awaited."""
+
+from __future__ import annotations
+
+from mainspring.adapters.operations import steps
+from mainspring.adapters.operations.asynchronous.bulk import BulkOperations
+from mainspring.adapters.operations.bulk import BulkResult
+from mainspring.core.ports import QueueStatus, TaskQuery
+from mainspring.core.queue import Queue, QueueEdit, queue_ref
+from mainspring.core.states import Pending
+from mainspring.core.task import DEFAULT_PROJECT
+
+
+class QueueOperations(BulkOperations):
+    """Read and change queues."""
+
+    async def get_queue(self, name: str, project: str = DEFAULT_PROJECT) -> Queue:
+        """Read a queue's settings; one that was never configured has the defaults."""
+        return await self._storage.get_queue(queue_ref(project, name))
+
+    async def find_queues(self, project: str = DEFAULT_PROJECT) -> tuple[QueueStatus, ...]:
+        """List the queues that are configured or hold live tasks."""
+        return await self._storage.queues(project)
+
+    async def edit_queue(self, name: str, edit: QueueEdit, project: str = DEFAULT_PROJECT) -> Queue:
+        """Change a queue's settings."""
+        return await self._storage.update_queue(queue_ref(project, name), steps.change_queue(edit))
+
+    async def pause_queue(self, name: str, note: str = "", project: str = DEFAULT_PROJECT) -> Queue:
+        """Let nothing of a queue start; what runs goes on."""
+        return await self._storage.update_queue(queue_ref(project, name), steps.pause_queue(note))
+
+    async def resume_queue(self, name: str, project: str = DEFAULT_PROJECT) -> Queue:
+        """Let a paused or draining queue go on."""
+        return await self._storage.update_queue(queue_ref(project, name), steps.resume_queue)
+
+    async def drain_queue(self, name: str, note: str = "", project: str = DEFAULT_PROJECT) -> Queue:
+        """Refuse new tasks for a queue; those in it run out."""
+        return await self._storage.update_queue(queue_ref(project, name), steps.drain_queue(note))
+
+    async def purge_queue(self, name: str, project: str = DEFAULT_PROJECT, dry_run: bool = False) -> BulkResult:
+        """Cancel every pending task of a queue."""
+        query = TaskQuery(project=project, queue=name, statuses=frozenset({Pending.status}))
+        return await self.cancel_tasks(query, "its queue was purged", dry_run)
+
+    async def forget_queue(self, name: str, project: str = DEFAULT_PROJECT) -> None:
+        """Forget a queue's settings; its tasks stay, and it is open from now on."""
+        await self._storage.delete_queue(queue_ref(project, name))

@@ -1,0 +1,73 @@
+"""The operations on schedules, awaited."""
+
+from __future__ import annotations
+
+from mainspring.adapters.operations import steps
+from mainspring.adapters.operations.asynchronous.foundation import Foundation
+from mainspring.adapters.operations.intake import Instant, ScheduleRequest, instant_of, schedule_of
+from mainspring.core.commands import Unset
+from mainspring.core.ids import ScheduleId
+from mainspring.core.ports import Page, ScheduleQuery
+from mainspring.core.queue import queue_ref
+from mainspring.core.schedule import Overlap, Plan, Schedule, ScheduleEdit, ScheduleEvent, Slot, run_now, skip_next
+
+
+class ScheduleOperations(Foundation):
+    """Create, read and change schedules."""
+
+    async def create_schedule(self, request: ScheduleRequest) -> Schedule:
+        """Create a schedule. ``InvalidInput`` names what is wrong; ``Conflict``: the name is taken."""
+        self._check(request.call)
+        queue = await self._storage.get_queue(queue_ref(request.project, request.queue))
+        schedule = schedule_of(request, await self._storage.now(), self._entropy, queue)
+        await self._storage.add_schedule(schedule)
+        return schedule
+
+    async def get_schedule(self, schedule_id: str) -> Schedule:
+        """Read one schedule; ``NotFound`` if there is none."""
+        return await self._storage.get_schedule(ScheduleId(schedule_id))
+
+    async def find_schedules(self, query: ScheduleQuery) -> Page[Schedule]:
+        """Find schedules, newest first, a page at a time."""
+        return await self._storage.find_schedules(query)
+
+    async def edit_schedule(self, schedule_id: str, edit: ScheduleEdit) -> Schedule:
+        """Change a schedule; tasks that it has created stay as they are."""
+        if not isinstance(edit.template, Unset):
+            self._check(edit.template.call)
+        return (await self._storage.update_schedule(ScheduleId(schedule_id), steps.change(edit))).schedule
+
+    async def pause_schedule(self, schedule_id: str, note: str = "") -> Schedule:
+        """Pause a schedule: its occurrences are skipped from now on."""
+        return (await self._storage.update_schedule(ScheduleId(schedule_id), steps.pause(note))).schedule
+
+    async def resume_schedule(self, schedule_id: str) -> Schedule:
+        """Let a paused schedule go on."""
+        return (await self._storage.update_schedule(ScheduleId(schedule_id), steps.resume)).schedule
+
+    async def run_schedule(self, schedule_id: str) -> Plan:
+        """Make a task outside the rule; the plan says whether it was created or what the overlap policy did."""
+        return await self._storage.update_schedule(ScheduleId(schedule_id), run_now)
+
+    async def delete_schedule(self, schedule_id: str) -> None:
+        """Remove a schedule; the tasks that it has created stay."""
+        await self._storage.delete_schedule(ScheduleId(schedule_id))
+
+    async def schedule_slots(self, schedule_id: str, limit: int = 100) -> tuple[Slot, ...]:
+        """Read what became of the schedule's newest occurrences, newest first."""
+        return await self._storage.slots(ScheduleId(schedule_id), limit)
+
+    async def schedule_history(self, schedule_id: str) -> tuple[ScheduleEvent, ...]:
+        """Read what was done to a schedule, oldest first."""
+        return await self._storage.schedule_history(ScheduleId(schedule_id))
+
+    async def skip_next(self, schedule_id: str) -> Schedule:
+        """Skip the next occurrence of a schedule; ``Conflict`` if there is none."""
+        return (await self._storage.update_schedule(ScheduleId(schedule_id), skip_next)).schedule
+
+    async def backfill_schedule(
+        self, schedule_id: str, start: Instant, end: Instant, overlap: Overlap | None = None
+    ) -> Plan:
+        """Run the rule's occurrences from ``start`` to ``end`` (both included) by hand."""
+        step = steps.backfill(instant_of("start", start), instant_of("end", end), overlap)
+        return await self._storage.update_schedule(ScheduleId(schedule_id), step)
