@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Final, TypeAlias, TypeVar, Unpack
 
@@ -172,7 +172,7 @@ class Mainspring(Operations):
             await self._worker(executor, settings).run_until_idle()
 
     @contextmanager
-    def worker(self, settings: EngineSettings | None = None) -> Iterator[None]:
+    def worker(self, settings: EngineSettings | None = None) -> Generator[None]:
         """Run a worker in a thread of its own for as long as the ``with`` block lasts."""
         with WorkerThread(lambda executor: self._worker(executor, settings), self._register.functions, self._delivery):
             yield
@@ -216,7 +216,7 @@ async def _run_to_the_end(worker: Worker) -> None:
 
 
 @contextmanager
-def _stop_on_signals(worker: Worker, *, wanted: bool) -> Iterator[None]:
+def _stop_on_signals(worker: Worker, *, wanted: bool) -> Generator[None]:
     loop = asyncio.get_running_loop()
     signals = (signal.SIGTERM, signal.SIGINT)
     if not wanted or threading.current_thread() is not threading.main_thread():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -73,7 +73,7 @@ def _sqlite(path: Path) -> Store:
 
 
 @asynccontextmanager
-async def make_executor(functions: FunctionRegistry, delivery: Delivery) -> AsyncIterator[Executors]:
+async def make_executor(functions: FunctionRegistry, delivery: Delivery) -> AsyncGenerator[Executors]:
     """Make an executor for functions and, where the extra ``http`` is installed, for URLs; close it at the end."""
     http = delivery.executor() if find_spec("aiohttp") is not None else None
     executors = Executors(http=http, functions=CallableExecutor(functions))

@@ -21,6 +21,14 @@ class Lazy(NamedTuple):
     help: str
 
 
+class OrderedGroup(click.Group):
+    """A group that shows its commands in the order in which they were written, not by the alphabet."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Name the commands."""
+        return list(self.commands)
+
+
 class LazyGroup(click.Group):
     """A group whose commands are named in ``lazy``, in the order in which the help shows them."""
 

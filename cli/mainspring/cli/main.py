@@ -56,6 +56,7 @@ class Root(LazyGroup):
 
 
 @click.group(
+    "mainspring",
     cls=Root,
     lazy=COMMANDS,
     context_settings={"auto_envvar_prefix": "MAINSPRING", "help_option_names": ["-h", "--help"]},

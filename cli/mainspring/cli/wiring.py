@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from mainspring.app import Mainspring, SyncMainspring
-from mainspring.app.wiring import DEFAULT_STORE
+from mainspring.app.wiring import DEFAULT_STORE, Store, open_store
 from mainspring.cli.exits import StoreMissing
 from mainspring.cli.invocation import Invocation
 from mainspring.core.errors import InvalidInput
@@ -38,14 +38,35 @@ def file_of(url: str) -> Path | None:
 
 @contextmanager
 def existing(invocation: Invocation) -> Generator[SyncMainspring]:
-    """Open the store, which has to exist."""
+    """Open the store, which has to exist, for the operations."""
+    with Mainspring(_existing(invocation)) as app:
+        yield app.sync
+
+
+@contextmanager
+def open_existing(invocation: Invocation) -> Generator[Store]:
+    """Open the store, which has to exist, as it is."""
+    store = open_store(_existing(invocation))
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+def _existing(invocation: Invocation) -> str:
     url = store_of(invocation)
     _refuse_memory(url)
     path = file_of(url)
-    if path is not None and not path.exists():
+    if path is not None and _is_missing(path):
         raise StoreMissing(url)
-    with Mainspring(url) as app:
-        yield app.sync
+    return url
+
+
+def _is_missing(path: Path) -> bool:
+    try:
+        return not path.exists()
+    except OSError:
+        return False  # it cannot even be looked at: the storage says why
 
 
 @contextmanager

@@ -51,15 +51,6 @@ def span(value: timedelta) -> str:
     return format_duration(value if abs(value) < _MILLISECOND else value // unit * unit)
 
 
-def relative(value: datetime, now: datetime) -> str:
-    """Say how far ``value`` lies from ``now``."""
-    distance = value - now
-    if abs(distance) < timedelta(seconds=1):
-        return "now"
-    whole = timedelta(seconds=abs(distance) // timedelta(seconds=1))
-    return f"in {format_duration(whole)}" if distance > timedelta(0) else f"{format_duration(whole)} ago"
-
-
 def call_words(call: Call) -> str:
     """Say what is called."""
     match call:

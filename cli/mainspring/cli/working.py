@@ -13,6 +13,7 @@ from mainspring.adapters.engine import EngineSettings
 from mainspring.app import Mainspring
 from mainspring.cli.invocation import Invocation
 from mainspring.cli.wiring import load_app, on_store
+from mainspring.core.instants import format_duration
 
 _log: Final = logging.getLogger("mainspring.worker")
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
@@ -34,7 +35,9 @@ async def _until_a_signal(app: Mainspring, settings: EngineSettings) -> None:
             _log.warning("%s again: ends at once, its runs are taken over when their leases end", number.name)
             os._exit(128 + number)
         asked.append(number)
-        _log.info("%s: takes nothing new, and lets runs finish for up to %s", number.name, settings.grace)
+        _log.info(
+            "%s: takes nothing new, and lets runs finish for up to %s", number.name, format_duration(settings.grace)
+        )
         running.cancel()
 
     for number in _SIGNALS:

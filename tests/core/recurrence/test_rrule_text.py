@@ -181,7 +181,12 @@ def test_a_naive_after_is_refused() -> None:
     """next_after, between and checkpoint take aware instants only."""
     rule = RRule.parse("FREQ=DAILY", dtstart=START)
     naive = START.replace(tzinfo=None)
-    for call in (rule.next_after, rule.checkpoint, lambda at: rule.between(at, START), lambda at: rule.between(START, at)):
+    for call in (
+        rule.next_after,
+        rule.checkpoint,
+        lambda at: rule.between(at, START),
+        lambda at: rule.between(START, at),
+    ):
         with pytest.raises(InvalidRecurrence):
             call(naive)
 
@@ -232,7 +237,9 @@ def test_dtstart_is_an_instance_only_where_the_rule_makes_it_one() -> None:
 def test_a_dtstart_that_is_a_date_takes_no_time_of_day() -> None:
     """Section 3.3.10: BYHOUR, BYMINUTE, BYSECOND "MUST be ignored" where DTSTART is a date; it is midnight in the zone."""
     for line in ("DTSTART;VALUE=DATE:20241018", "DTSTART:20241018", "dtstart;value=date:20241018"):
-        rule = RRule.parse(f"{line}\nRRULE:FREQ=DAILY;BYHOUR=7;BYMINUTE=1,2;BYSECOND=3;INTERVAL=2;COUNT=2", "Europe/Berlin")
+        rule = RRule.parse(
+            f"{line}\nRRULE:FREQ=DAILY;BYHOUR=7;BYMINUTE=1,2;BYSECOND=3;INTERVAL=2;COUNT=2", "Europe/Berlin"
+        )
         assert rule.all_day
         assert first(rule) == ["2024-10-17T22:00:00Z", "2024-10-19T22:00:00Z"]
         assert RRule.parse(rule.to_text()) == rule
@@ -259,7 +266,9 @@ def test_until_is_inclusive_in_each_of_its_forms(until: str, last: str | None) -
 
 def test_until_in_a_fold_or_at_the_end_of_time() -> None:
     """A local UNTIL in a fold means its second pass, so that nothing before it is lost; 9999 may be named."""
-    rule = RRule.parse("FREQ=MINUTELY;INTERVAL=30;UNTIL=20261025T023000", "Europe/Berlin", datetime(2026, 10, 25, tzinfo=UTC))
+    rule = RRule.parse(
+        "FREQ=MINUTELY;INTERVAL=30;UNTIL=20261025T023000", "Europe/Berlin", datetime(2026, 10, 25, tzinfo=UTC)
+    )
     assert first(rule, 9)[-1] == "2026-10-25T01:30:00Z"
     rule = RRule.parse("FREQ=YEARLY;INTERVAL=4001;UNTIL=99991231T235959", "America/Los_Angeles", START)
     assert first(rule, 9) == ["1997-09-02T09:00:00Z", "5998-09-02T09:00:00Z", "9999-09-02T09:00:00Z"]
@@ -289,7 +298,9 @@ def test_rdate_and_exdate_in_all_their_forms() -> None:
         "EXDATE;TZID=UTC:20260102T080000,20260105T080000Z"
     )
     assert first(rule, 99) == [
-        "2026-01-06T08:00:00Z", "2026-01-10T00:00:00Z", "2026-01-14T23:00:00Z",
+        "2026-01-06T08:00:00Z",
+        "2026-01-10T00:00:00Z",
+        "2026-01-14T23:00:00Z",
     ]  # fmt: skip -- January 11 is a Sunday
     assert RRule.parse(rule.to_text()) == rule
 
@@ -349,7 +360,9 @@ def test_the_canonical_form_is_pinned() -> None:
     assert day.to_text() == (
         "DTSTART;TZID=Europe/Berlin;VALUE=DATE:19970902\nRRULE:FREQ=DAILY;BYSECOND=1;UNTIL=20000101T000000Z"
     )
-    assert RRule.parse("DTSTART:19970902\nRRULE:FREQ=DAILY").to_text() == "DTSTART;VALUE=DATE:19970902\nRRULE:FREQ=DAILY"
+    assert (
+        RRule.parse("DTSTART:19970902\nRRULE:FREQ=DAILY").to_text() == "DTSTART;VALUE=DATE:19970902\nRRULE:FREQ=DAILY"
+    )
 
 
 def test_a_rule_is_a_value() -> None:

@@ -43,16 +43,20 @@ class LocalWakeups:
             fresh = self._heard.get(loop, 0) < self._hints
             if not fresh:
                 self._waiters.add(waiter)
+        timer = None if fresh else loop.call_later(timeout.total_seconds(), _finish, waiter)
         try:
             if fresh:
                 await asyncio.sleep(0)  # hints without end must not starve the loop's other work
             else:
-                await asyncio.wait([waiter], timeout=timeout.total_seconds())
-            return fresh or waiter.done()
+                await waiter
         finally:
+            if timer is not None:
+                timer.cancel()
             with self._lock:
+                hinted = fresh or waiter not in self._waiters
                 self._waiters.discard(waiter)
                 self._heard[loop] = self._hints
+        return hinted
 
     def wake(self) -> None:
         """Give a hint; may be called from any thread."""

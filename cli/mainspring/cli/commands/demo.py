@@ -23,11 +23,11 @@ SHORTEST: Final = 6
 @click.option("--keep", metavar="DIR", help="Leave the store, the receiver's log and the workers' logs in this folder.")
 @click.pass_context
 def demo(ctx: click.Context, seconds: int, keep: str | None) -> None:
-    """Watch it work: a receiver, workers, tasks, schedules, retries, and a kill -9 in the middle.
+    """Watch it work: tasks, schedules, retries and a crash, in seconds.
 
     Everything is real and runs in processes of its own: a SQLite file, a receiver on the loopback interface that writes
-    down each delivery, and a worker that is killed and replaced. The table at the end is made from the receiver's own
-    log. Ends with 0 only if nothing was lost.
+    down each delivery, and a worker that is killed with kill -9 in the middle and replaced. The table at the end is
+    made from the receiver's own log. Ends with 0 only if nothing was lost.
     """
     from mainspring.cli.demo.play import play
     from mainspring.cli.demo.show import make_show, show_verdict

@@ -29,9 +29,10 @@ def next_(
     count: int,
     as_json: bool,
 ) -> None:
-    """Show when a rule fires next, in its zone and in UTC.
+    """Show when a rule fires next.
 
-    EXPR is a cron expression, an RRULE, or 'every 10m'; an RRULE or an interval without --dtstart starts at --after.
+    Each instant is shown in the rule's zone and in UTC. EXPR is a cron expression, an RRULE, or 'every 10m'; an RRULE
+    or an interval without --dtstart starts at --after.
     """
     from mainspring.cli.output import print_json
     from mainspring.core.instants import format_instant

@@ -9,6 +9,7 @@ import click
 
 from mainspring.cli.calls import CallOptions, call_from, call_options
 from mainspring.cli.invocation import Invocation, json_option, pass_invocation, store_option
+from mainspring.cli.lazy import OrderedGroup
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -24,7 +25,7 @@ UPCOMING: Final = 5
 SLOTS: Final = 10
 
 
-@click.group()
+@click.group(cls=OrderedGroup)
 def schedule() -> None:
     """Add, look at and change schedules."""
 
@@ -63,7 +64,7 @@ class _AddOptions(CallOptions):
 @store_option
 @pass_invocation
 def add(invocation: Invocation, **options: Unpack[_AddOptions]) -> None:
-    """Add a schedule that calls URL, or with --call a registered function.
+    """Add a schedule that calls a URL or a function.
 
     Give exactly one of --cron, --rrule and --every. Prints the id of the new schedule.
     """
@@ -127,7 +128,10 @@ def list_(invocation: Invocation, name: str | None, limit: int, after: str | Non
 @store_option
 @pass_invocation
 def show(invocation: Invocation, id_: str, as_json: bool) -> None:
-    """Show a schedule: when it fires next, what became of its last occurrences, what was done to it."""
+    """Show a schedule, with its next and last occurrences.
+
+    What became of each occurrence is shown, and what was done to the schedule.
+    """
     from mainspring.cli.wiring import existing
 
     with existing(invocation) as operations:
@@ -176,7 +180,10 @@ def resume(invocation: Invocation, ids: tuple[str, ...]) -> None:
 @store_option
 @pass_invocation
 def run(invocation: Invocation, ids: tuple[str, ...]) -> None:
-    """Make a task of each schedule now, outside its rule; the overlap policy is obeyed."""
+    """Make a task of each schedule now, outside its rule.
+
+    The overlap policy is obeyed; a paused schedule can be run, too.
+    """
     _each(invocation, ids, lambda operations, id_: _ran(operations.run_schedule(id_)))
 
 
@@ -275,7 +282,7 @@ def _show_schedule(
 ) -> None:
     from mainspring.cli.output import print_fields, printable
     from mainspring.cli.words import call_words, moment, retry_words, slot_words, span
-    from mainspring.core.recurrence import explain
+    from mainspring.core.recurrence import explain, load_zone
 
     template = found.template
     click.echo(f"schedule {found.id}")
@@ -291,12 +298,15 @@ def _show_schedule(
             ("retry", f"{retry_words(template.retry)}, timeout {span(template.timeout)}"),
             ("overlap", found.overlap),
             ("created", moment(found.created_at)),
-            ("fired", f"{found.fired} tasks, the last occurrence {moment(found.last_fired)}"),
+            ("tasks made", str(found.fired)),
+            ("last fired", moment(found.last_fired)),
         ]
     )
     click.echo("next, were it not paused" if found.paused else "next")
+    zone = getattr(found.recurrence, "timezone", "UTC")
     for instant in upcoming:
-        click.echo(f"  {moment(instant)}")
+        local = f"  {instant.astimezone(load_zone(zone)):%a %H:%M %z}" if zone != "UTC" else ""
+        click.echo(f"  {moment(instant)}{local}")
     click.echo(f"last occurrences{'' if slots else ': none yet'}")
     for slot in slots:
         row = f" (and {slot.count - 1} more, to {moment(slot.until)})" if slot.count > 1 else ""

@@ -9,6 +9,7 @@ import click
 
 from mainspring.cli.calls import CallOptions, call_from, call_options
 from mainspring.cli.invocation import Invocation, json_option, pass_invocation, store_option
+from mainspring.cli.lazy import OrderedGroup
 
 if TYPE_CHECKING:
     from mainspring.app import SyncMainspring
@@ -19,7 +20,7 @@ STATUSES: Final = ("pending", "running", "cancelling", "succeeded", "failed", "c
 """As in ``mainspring.core.states``, which is not imported to show a help; a test compares them."""
 
 
-@click.group()
+@click.group(cls=OrderedGroup)
 def task() -> None:
     """Add, look at and change tasks."""
 
@@ -42,7 +43,7 @@ class _AddOptions(CallOptions):
 @store_option
 @pass_invocation
 def add(invocation: Invocation, **options: Unpack[_AddOptions]) -> None:
-    """Add a task: a POST to URL, or with --call a registered function.
+    """Add a task: a POST to URL, or a registered function.
 
     Prints the id of the new task.
     """
@@ -121,7 +122,7 @@ def list_(
 @store_option
 @pass_invocation
 def show(invocation: Invocation, id_: str, as_json: bool) -> None:
-    """Show a task with its history: every run, and everything that was done to it."""
+    """Show a task, with every run and all that was done to it."""
     from mainspring.cli.wiring import existing
 
     with existing(invocation) as operations:
@@ -161,7 +162,10 @@ def run(invocation: Invocation, ids: tuple[str, ...]) -> None:
 @store_option
 @pass_invocation
 def retry(invocation: Invocation, ids: tuple[str, ...], keep_attempts: bool) -> None:
-    """Run ended tasks again: failed, cancelled, expired or even succeeded ones."""
+    """Run ended tasks again.
+
+    They may have failed, expired, been cancelled, or even succeeded; their history stays.
+    """
     _each(invocation, ids, lambda operations, id_: operations.requeue_task(id_, not keep_attempts))
 
 
@@ -227,7 +231,7 @@ def _show_list(items: tuple[Task, ...], cursor: str | None) -> None:
 def _show_task(found: Task, history: tuple[Event, ...]) -> None:
     from mainspring.cli.output import print_fields, printable
     from mainspring.cli.words import call_words, event_words, moment, retry_words, span, state_words
-    from mainspring.core.task import HttpCall, schedule_of
+    from mainspring.core.task import Followed, HttpCall, schedule_of
 
     click.echo(f"task {found.id}")
     fields = [("state", state_words(found.state)), ("call", call_words(found.call))]
@@ -244,6 +248,8 @@ def _show_task(found: Task, history: tuple[Event, ...]) -> None:
         ("schedule", schedule_of(found) or "-"),
         ("runs", f"{found.state.tally.runs}, of them attempts {found.state.tally.attempts}"),
     ]
+    if isinstance(found.origin, Followed):
+        fields.append(("follows", f"task {found.origin.task_id}, which ended as {found.origin.status}"))
     print_fields(fields)
     click.echo("history")
     for event in history:

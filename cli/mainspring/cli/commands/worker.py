@@ -47,10 +47,11 @@ def worker(
     log_format: str,
     log_level: str,
 ) -> None:
-    """Run a worker until SIGTERM or SIGINT (Ctrl-C).
+    """Run a worker until it is told to stop.
 
-    It then takes nothing new, lets its runs finish within the grace time, gives the others back, and exits with 0. A
-    second signal ends it at once: its runs are taken over when their leases end. Logs go to stderr.
+    On SIGTERM or SIGINT (Ctrl-C) it takes nothing new, lets its runs finish within the grace time, gives the others
+    back, and exits with 0. A second signal ends it at once: its runs are taken over when their leases end. Logs go to
+    stderr.
     """
     from mainspring.cli.logs import log_to_stderr
     from mainspring.cli.working import work

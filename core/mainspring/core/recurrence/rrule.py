@@ -268,8 +268,9 @@ def _branch(rrule: RRule, rule: Rule) -> Branch:
         start = civil_seconds(rrule.start)
         series = DayRule(rule, start, easter_day)
         lone = _second_pass(rrule, zone) and series.next_civil(start) == start
-    walk = Walk(series, zone, gap=rrule.gap, fold=rrule.fold, floor=instant, lone=lone)
-    return Branch(walk, rule.count, _end(rule, zone))
+    until = _end(rule, zone)
+    walk = Walk(series, zone, gap=rrule.gap, fold=rrule.fold, floor=instant, until=until, lone=lone)
+    return Branch(walk, rule.count, until)
 
 
 def _second_pass(rrule: RRule, zone: ZoneInfo) -> bool:

@@ -53,7 +53,8 @@ from mainspring.core.recurrence.rrule_plans import (
 
 _PATIENCE: Final = 8  # years without a moment before it is asked whether there can be any
 _LONGEST_YEAR: Final = 366
-_PLAN_WORK: Final = 8
+_PLAN_WORK: Final = 8  # about as many microseconds to make a plan
+_PERIODS_WORK: Final = 60  # the same where each period is made by itself
 _MAX_HELD: Final = 4_096  # kept for one rule: plans, and eights of moments in them
 _NOTHING: Final = Listing(())
 _CYCLES: Final = {"DAILY": CYCLE_DAYS, "WEEKLY": CYCLE_DAYS // 7, "MONTHLY": 12 * CYCLE_YEARS, "YEARLY": CYCLE_YEARS}
@@ -96,7 +97,7 @@ class DayRule:
         "_limits",
         "_masks",
         "_months",
-        "_plans",
+        "_moves", "_plans",
         "_repeats",
         "_simple",
         "_times",
@@ -121,7 +122,7 @@ class DayRule:
             self._times = DayTimes((0,), tuple(pick(rule.bysetpos, (0,), self._times)))
             self.rule = rule = evolve(rule, bysetpos=())
         self._masks = Masks(rule, easter)
-        moves = rule.skip != "OMIT" and rule.freq in ("MONTHLY", "YEARLY") and not rule.byweekno
+        self._moves = moves = rule.skip != "OMIT" and rule.freq in ("MONTHLY", "YEARLY") and not rule.byweekno
         self._simple = not (rule.bysetpos or moves or (rule.byweekno and rule.interval > 1))
         self._limits = Masks(_limits(rule, moves), easter)
         self._coarse = gcd(rule.interval, _CYCLES[rule.freq])
@@ -159,7 +160,7 @@ class DayRule:
         plan = self._plans.get(key)
         if plan is None:
             plan = self._make(year)
-            self.work += _PLAN_WORK
+            self.work += _PLAN_WORK if self._simple else _PERIODS_WORK
             self._held += 1 + min(plan.count, MAX_RUN) // 8
             if self._held > _MAX_HELD:
                 self._plans.clear()
@@ -172,6 +173,8 @@ class DayRule:
             mask = self._masks.of(year)
             mask = mask and mask & self._grid(year)
             return plan_of(bits(mask), self._times) if mask else _NOTHING
+        if not self._may_pick(year):
+            return _NOTHING
         start, length = year_start(year), 365 + is_leap(year)
         found: set[int] = set()
         for days in self._periods(year):
@@ -180,6 +183,13 @@ class DayRule:
         if not self.rule.bysetpos:
             return plan_of(tuple(sorted(day for day in found if 0 <= day < length)), self._times)
         return Listing(tuple(sorted(moment for moment in found if 0 <= moment < length * DAY_SECONDS)))
+
+    def _may_pick(self, year: int) -> bool:
+        """Tell whether the periods about a year can have so many moments that BYSETPOS finds any."""
+        if self._moves or not self.rule.bysetpos:
+            return True
+        days = sum(self._masks.of(near).bit_count() for near in (year - 1, year, year + 1))
+        return days * len(self._times) >= min(map(abs, self.rule.bysetpos))
 
     def _grid(self, year: int) -> int:
         """The days of the year that lie in a period that INTERVAL takes."""
@@ -206,7 +216,7 @@ class DayRule:
             start = year_start(year)
             begin = first + (start - 6 - first + 7 * interval - 1) // (7 * interval) * (7 * interval)
             for week in range(begin, year_start(year + 1), 7 * interval):
-                yield [day for day in range(week, week + 7) if self._names(self._masks, day)]
+                yield [day for day in range(week, week + 7) if self._masks.names(day)]
         elif self.rule.freq == "MONTHLY":
             for month in range(year * 12 - 1, year * 12 + 13):
                 if (month - self._months) % interval == 0:
@@ -223,31 +233,30 @@ class DayRule:
         starts = MONTH_STARTS[is_leap(year)]
         first, length = year_start(year) + starts[place], starts[place + 1] - starts[place]
         if not self.rule.bymonthday:
-            return [day for day in range(first, first + length) if self._names(self._masks, day)]
+            mask = self._masks.of(year) >> starts[place] & (1 << length) - 1
+            return [first + day for day in bits(mask)]
         days = {
             first + _place(day, length, self.rule.skip)
             for day in self.rule.bymonthday
             if _exists(day, length, self.rule.skip)
         }
-        return [day for day in sorted(days) if self._names(self._limits, day)]
+        return [day for day in sorted(days) if self._limits.names(day)]
 
     def _year_days(self, year: int) -> list[int]:
         rule, skip = self.rule, self.rule.skip
         start, length = year_start(year), 365 + is_leap(year)
         if rule.byweekno:
-            days = set(weekno_days(rule, year))
-        elif rule.byyearday:
+            return [day for day in weekno_days(rule, year) if self._limits.names(day)]
+        if not self._moves:
+            return [start + day for day in bits(self._masks.of(year))]
+        if rule.byyearday:
             days = {start + _place(day, length, skip) for day in rule.byyearday if _exists(day, length, skip)}
         elif rule.bymonthday:
             months = [year * 12 + month - 1 for month in rule.bymonth or range(1, 13)]
             days = {day for month in months for day in self._month_days(month)}
         else:
             return [start + day for day in bits(self._masks.of(year))]
-        return [day for day in sorted(days) if self._names(self._limits, day)]
-
-    def _names(self, masks: Masks, day: int) -> bool:
-        year = year_of(day)
-        return bool(masks.of(year) >> day - year_start(year) & 1)
+        return [day for day in sorted(days) if self._limits.names(day)]
 
     def _week_start(self, day: int) -> int:
         return day - (weekday_of(day) - self.rule.wkst) % 7
@@ -294,10 +303,20 @@ class DayRule:
         finer = DayRule(evolve(self.rule, interval=self._coarse), self.start, self._easter)
         return finer.next_civil(self.start) is not None
 
+    def next_year(self, year: int) -> int:
+        """Give the next year, after ``year``, that may have an instance in UTC; after 9999 there is none."""
+        moment = self.next_civil((year_start(year + 1) - 2) * DAY_SECONDS)
+        return LAST_YEAR + 1 if moment is None else max(year + 1, year_of(moment // DAY_SECONDS - 2))
+
     def first(self, start: int, end: int, offset: int) -> int | None:
         """Give the first moment from ``start`` to before ``end``; the offset matters to rules of elapsed time only."""
-        found = self.next_civil(start)
-        return found if found is not None and found < end else None
+        start = max(start, self.start)
+        for year in range(year_of(start // DAY_SECONDS), year_of((end - 1) // DAY_SECONDS) + 1):
+            base = calendar_of(year)[0] * DAY_SECONDS
+            found = self.plan(year).first(start - base)
+            if found is not None:
+                return base + found if base + found < end else None
+        return None
 
     def blocks(self, start: int, end: int, offset: int) -> Iterator[Block]:
         """Give the moments from ``start`` to before ``end``."""

@@ -18,20 +18,33 @@ a day mask, a set of slots in the day, and a residue of the slot number that INT
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
+from math import gcd
 from typing import Final
 
-from attrs import frozen
+from attrs import evolve, frozen
 
-from mainspring.core.recurrence.rrule_masks import Easter, Masks, calendar_of, year_of, year_start
+from mainspring.core.recurrence.rrule_masks import (
+    CYCLE_YEARS,
+    LAST_YEAR,
+    Easter,
+    Masks,
+    calendar_of,
+    year_of,
+    year_start,
+)
 from mainspring.core.recurrence.rrule_parts import DAY_SECONDS, Rule
 from mainspring.core.recurrence.rrule_plans import MAX_RUN, Block, DayTimes, Run, bits, block, pick
 
 UNITS: Final = {"HOURLY": 3600, "MINUTELY": 60, "SECONDLY": 1}
 
 _MAX_HELD: Final = 100_000  # moments in the runs kept for one rule, but for the last
+_MAX_RESIDUES: Final = 8_640
 _FEW_RESTS: Final = 4
 _NO_RUN: Final = Run(())
+
+
+Slots = range | DayTimes
 
 
 @frozen
@@ -47,13 +60,14 @@ class ElapsedRule:
     """The moments of an HOURLY, MINUTELY or SECONDLY rule, in local seconds under a given offset."""
 
     __slots__ = (
-        "_anchor", "_days", "_grids", "_held", "_interval", "_masks", "_residues", "_rest", "_runs", "_slots", "_spots",
-        "_unit", "_width", "plain_step", "rule", "start", "work",
+        "_anchor", "_classes", "_days", "_grids", "_held", "_interval", "_masks", "_residues", "_rest", "_runs", "_slots", "_step",
+        "_unit", "_width", "barren", "plain_step", "rule", "start", "work",
     )  # fmt: skip
 
     def __init__(self, rule: Rule, start: int, instant: int, easter: Easter) -> None:
         """``start`` is DTSTART's local time, ``instant`` the same in UTC, both in seconds."""
-        self.rule, self.start = rule, instant
+        self.rule = rule = _without_full(rule)
+        self.start = instant
         self._unit = UNITS[rule.freq]
         self.work = 0  # about as many microseconds spent on counting
         self._width = DAY_SECONDS // self._unit
@@ -62,17 +76,14 @@ class ElapsedRule:
         self._anchor = instant - self._rest
         self._masks = Masks(rule, easter)
         self._slots = _slots(rule, self._unit)
-        self._spots = self._slots if isinstance(self._slots, range) else frozenset(self._slots)
-        self._residues = frozenset(slot % rule.interval for slot in self._spots) if self._checks() else None
+        self._residues, self._classes, self._step = _residues(self._slots, self._interval, self._width)
         self._grids: dict[int, tuple[_Grid, ...]] = {}
         self._days: dict[tuple[bool, int, bool, int], tuple[int, ...]] = {}
         self._runs: dict[tuple[int, int], Run] = {}
         self._held = 0
+        self.barren = not self._slots or not _rests(rule, self._unit, self._rest, 0)
         parts = (rule.bymonth, rule.byyearday, rule.bymonthday, rule.byday, rule.byeaster, rule.byhour, rule.byminute)
         self.plain_step = 0 if any(parts) or rule.bysecond else rule.interval * self._unit
-
-    def _checks(self) -> bool:
-        return 1 < self._interval <= self._width and not isinstance(self._slots, range)
 
     def key(self, year: int) -> tuple[object, ...]:
         """Give what the moments of a year depend on, where INTERVAL divides the day; else the year itself."""
@@ -89,8 +100,30 @@ class ElapsedRule:
             near = tuple(rest for rest in rests if rest < self._unit)
             far = tuple(rest - self._unit for rest in rests if rest >= self._unit)
             made = [_Grid((slot + step) % self._interval, lead, part) for step, part in enumerate((near, far)) if part]
-            grids = self._grids[offset] = tuple(made)
+            grids = self._grids[offset] = tuple(grid for grid in made if self._can_meet(grid))
         return grids
+
+    def next_year(self, year: int) -> int:
+        """Give the next year, after ``year``, that may have an instance in UTC; after 9999 there is none.
+
+        A year has one only if it or a neighbour has a day that the rule names, and a period that INTERVAL takes.
+        """
+        stride = self._interval * self._unit
+        for candidate in range(year + 1, LAST_YEAR + 1):
+            if stride > DAY_SECONDS:
+                begin = (calendar_of(candidate)[0] - 1) * DAY_SECONDS
+                period = self._anchor - (self._anchor - begin) // stride * stride
+                if year_of(period // DAY_SECONDS - 1) > candidate:
+                    continue
+            if any(self._masks.of(near) for near in (candidate - 1, candidate, candidate + 1)):
+                return candidate
+            if candidate - year > CYCLE_YEARS:
+                break
+        return LAST_YEAR + 1
+
+    def _can_meet(self, grid: _Grid) -> bool:
+        """Tell whether INTERVAL ever takes a named slot: the slots it takes in a day are all alike modulo ``_step``."""
+        return self._classes is None or grid.residue % self._step in self._classes
 
     def _days_of(self, year: int) -> tuple[int, ...]:
         mask = self._masks.of(year)
@@ -103,7 +136,7 @@ class ElapsedRule:
     def first(self, start: int, end: int, offset: int) -> int | None:
         """Give the first moment from ``start`` to before ``end`` (local seconds) where ``offset`` holds."""
         start = max(start, self.start + offset)
-        if start >= end or not self._slots:
+        if start >= end or self.barren:
             return None
         found = [self._first(grid, start, end) for grid in self._grids_at(offset)]
         return min((moment for moment in found if moment is not None), default=None)
@@ -112,8 +145,8 @@ class ElapsedRule:
         day, time = divmod(start, DAY_SECONDS)
         slot, rest = divmod(time, self._unit)
         place = bisect_left(grid.rests, rest)
-        if self._named(day):
-            if place < len(grid.rests) and slot in self._spots and self._takes(grid, day, slot):
+        if self._masks.names(day):
+            if place < len(grid.rests) and slot in self._slots and self._takes(grid, day, slot):
                 return self._before(end, day, slot, grid.rests[place])
             later = self._slot(grid, day, slot + 1)
             if later is not None:
@@ -125,10 +158,6 @@ class ElapsedRule:
     def _before(self, end: int, day: int, slot: int, rest: int) -> int | None:
         moment = day * DAY_SECONDS + slot * self._unit + rest
         return moment if moment < end else None
-
-    def _named(self, day: int) -> bool:
-        year = year_of(day)
-        return bool(self._masks.of(year) >> day - year_start(year) & 1)
 
     def _takes(self, grid: _Grid, day: int, slot: int) -> bool:
         return self._interval == 1 or (day * self._width + slot - grid.residue) % self._interval == 0
@@ -145,7 +174,7 @@ class ElapsedRule:
         if len(self._slots) * interval < width:
             slots = range(bisect_left(self._slots, least), len(self._slots))
             return next((self._slots[place] for place in slots if self._slots[place] % interval == residue), None)
-        spots = self._spots
+        spots = self._slots
         return next(
             (slot for slot in range(least + (residue - least) % interval, width, interval) if slot in spots), None
         )
@@ -164,13 +193,21 @@ class ElapsedRule:
                     yield first + days[place], slot
 
     def _strides(self, grid: _Grid, day: int, last: int) -> Iterator[tuple[int, int]]:
-        """Do the same for an INTERVAL longer than a day: go from one period to the next."""
-        begin, width = day * self._width, self._width
-        begin += (grid.residue - begin) % self._interval
-        for number in range(begin, (last + 1) * width, self._interval):
-            found, slot = divmod(number, width)
-            if slot in self._spots and self._named(found):
-                yield found, slot
+        """Do the same for an INTERVAL longer than a day: go from period to period, or through the named days if fewer."""
+        interval, width = self._interval, self._width
+        for year in range(year_of(day), year_of(last) + 1):
+            start, days = calendar_of(year)[0], self._days_of(year)
+            first, end = max(day, start), min(last + 1, year_start(year + 1))
+            begin = first * width
+            numbers = range(begin + (grid.residue - begin) % interval, end * width, interval)
+            self.work += 2 + min(len(days), len(numbers)) // 4
+            if len(days) <= len(numbers):
+                named = [start + offset for offset in days if first <= start + offset < end]
+                found = ((each, (grid.residue - each * width) % interval) for each in named)
+                yield from ((each, slot) for each, slot in found if slot < width and slot in self._slots)
+            else:
+                each_slot = (divmod(number, width) for number in numbers)
+                yield from ((each, slot) for each, slot in each_slot if slot in self._slots and self._masks.names(each))
 
     def _day_run(self, day: int, grids: tuple[_Grid, ...]) -> Run:
         """Give all moments of a named day, in seconds from its midnight."""
@@ -204,10 +241,10 @@ class ElapsedRule:
         ]
         return Run(tuple(sorted(found)))
 
-    def _slots_of(self, residue: int) -> Sequence[int]:
-        interval, spots = self._interval, self._spots
+    def _slots_of(self, residue: int) -> Iterable[int]:
+        interval, spots = self._interval, self._slots
         if interval == 1:
-            return self._slots
+            return spots
         if len(self._slots) * interval < self._width:
             return [slot for slot in self._slots if slot % interval == residue]
         return [slot for slot in range(residue, self._width, interval) if slot in spots]
@@ -215,7 +252,7 @@ class ElapsedRule:
     def blocks(self, start: int, end: int, offset: int) -> Iterator[Block]:
         """Give the moments from ``start`` to before ``end`` (local seconds) where ``offset`` holds."""
         start = max(start, self.start + offset)
-        if start >= end or not self._slots:
+        if start >= end or self.barren:
             return
         grids = self._grids_at(offset)
         for day in self._span_days(start // DAY_SECONDS, (end - 1) // DAY_SECONDS, grids):
@@ -239,7 +276,7 @@ class ElapsedRule:
     def count(self, start: int, end: int, offset: int) -> int:
         """Give the number of moments from ``start`` to before ``end`` (local seconds) where ``offset`` holds."""
         start = max(start, self.start + offset)
-        if start >= end or not self._slots:
+        if start >= end or self.barren:
             return 0
         grids = self._grids_at(offset)
         self.work += 20
@@ -269,7 +306,7 @@ class ElapsedRule:
 
     def _rank(self, moment: int, grids: tuple[_Grid, ...]) -> int:
         day, time = divmod(moment, DAY_SECONDS)
-        return bisect_left(self._day_run(day, grids).seconds, time) if self._named(day) else 0
+        return bisect_left(self._day_run(day, grids).seconds, time) if self._masks.names(day) else 0
 
     def _whole_days(self, start: int, end: int, grids: tuple[_Grid, ...]) -> int:
         """The moments of the days from that of ``start`` to before that of ``end``: each has the same."""
@@ -280,20 +317,43 @@ class ElapsedRule:
         return days * len(self._day_run(first, grids).seconds)
 
 
-def _slots(rule: Rule, unit: int) -> Sequence[int]:
+def _without_full(rule: Rule) -> Rule:
+    """Leave out what limits nothing: all hours, all months and the like."""
+    sixty = tuple(range(60))
+    return evolve(
+        rule,
+        bymonth=() if len(rule.bymonth) == 12 else rule.bymonth,
+        byday=() if len(rule.byday) == 7 else rule.byday,
+        byhour=() if len(rule.byhour) == 24 else rule.byhour,
+        byminute=() if rule.byminute == sixty and rule.freq != "HOURLY" else rule.byminute,
+        bysecond=() if rule.bysecond[:60] == sixty and rule.freq == "SECONDLY" else rule.bysecond,
+    )
+
+
+def _slots(rule: Rule, unit: int) -> Slots:
     """The hours, minutes or seconds of a day (as numbers from midnight) that BYHOUR, BYMINUTE, BYSECOND limit to."""
-    if unit == 3600:
-        return rule.byhour or range(24)
-    hours = rule.byhour or range(24)
-    if unit == 60:
-        if not (rule.byhour or rule.byminute):
-            return range(1440)
-        return tuple(hour * 60 + minute for hour in hours for minute in rule.byminute or range(60))
-    if not (rule.byhour or rule.byminute or rule.bysecond):
-        return range(DAY_SECONDS)
-    seconds = tuple(second for second in rule.bysecond or range(60) if second < 60)
-    minutes = rule.byminute or range(60)
-    return tuple(hour * 3600 + minute * 60 + second for hour in hours for minute in minutes for second in seconds)
+    width = 3600 // unit
+    if not (rule.byhour or (width > 1 and rule.byminute) or (width > 60 and rule.bysecond)):
+        return range(24 * width)
+    rests: tuple[int, ...] = (0,)
+    if width == 60:
+        rests = rule.byminute or tuple(range(60))
+    if width == 3600:
+        seconds = [second for second in rule.bysecond or range(60) if second < 60]
+        rests = tuple(minute * 60 + second for minute in rule.byminute or range(60) for second in seconds)
+    return DayTimes(rule.byhour or tuple(range(24)), rests, width)
+
+
+def _residues(slots: Slots, interval: int, width: int) -> tuple[frozenset[int] | None, frozenset[int] | None, int]:
+    """The residues of the named slots modulo INTERVAL, and modulo what INTERVAL and the day have in common.
+
+    None where all slots are named, or too many for it to be worth while: such a rule soon matches.
+    """
+    step = gcd(interval, width)
+    if interval == 1 or isinstance(slots, range) or len(slots) > _MAX_RESIDUES:
+        return None, None, step
+    classes = frozenset(slot % step for slot in slots)
+    return (frozenset(slot % interval for slot in slots) if interval <= width else None), classes, step
 
 
 def _rests(rule: Rule, unit: int, rest: int, lead: int) -> list[int]:

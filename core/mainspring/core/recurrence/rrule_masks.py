@@ -10,12 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
+from itertools import pairwise
 from typing import Final
 
 from mainspring.core.recurrence.rrule_parts import Rule
 
 FIRST_YEAR: Final = 1
 LAST_YEAR: Final = 9999
+_MAX_YEARS: Final = 1_024  # masks with Easter kept for one rule
 CYCLE_YEARS: Final = 400  # the Gregorian calendar repeats after 400 years = 146,097 days = 20,871 weeks
 CYCLE_DAYS: Final = 146_097
 
@@ -66,12 +68,13 @@ def weekday_of(ordinal: int) -> int:
 class Masks:
     """The day masks of one rule, by the shape of the year."""
 
-    __slots__ = ("_by_shape", "_easter", "rule")
+    __slots__ = ("_by_shape", "_by_year", "_easter", "rule")
 
     def __init__(self, rule: Rule, easter: Easter) -> None:
         self.rule = rule
         self._easter = easter
         self._by_shape: dict[Shape, int] = {}
+        self._by_year: dict[int, int] = {}
 
     def of(self, year: int) -> int:
         """Give the mask of the days of ``year`` that the date parts name."""
@@ -79,11 +82,22 @@ class Masks:
         mask = self._by_shape.get(shape)
         if mask is None:
             mask = self._by_shape[shape] = _shape_mask(self.rule, year)
-        return mask & self._easter_mask(year) if self.rule.byeaster else mask
+        return self._with_easter(year, mask) if mask and self.rule.byeaster else mask
 
-    def _easter_mask(self, year: int) -> int:
-        first = self._easter(year) - year_start(year)
-        return sum(1 << first + days for days in self.rule.byeaster if first + days >= 0)
+    def names(self, day: int) -> bool:
+        """Tell whether the date parts name the day with this ordinal."""
+        year = year_of(day)
+        return bool(self.of(year) >> day - calendar_of(year)[0] & 1)
+
+    def _with_easter(self, year: int, mask: int) -> int:
+        found = self._by_year.get(year)
+        if found is None:
+            if len(self._by_year) >= _MAX_YEARS:
+                self._by_year.clear()
+            first = self._easter(year) - year_start(year)
+            days = sum(1 << first + days for days in self.rule.byeaster if first + days >= 0)
+            found = self._by_year[year] = mask & days
+        return found
 
 
 def _shape_mask(rule: Rule, year: int) -> int:
@@ -155,7 +169,7 @@ def _weekday_mask(rule: Rule, leap: bool, first_weekday: int) -> int:
     """BYDAY: notes 1 and 2 of section 3.3.10; an ordinal counts in the month, or in the year where no month is named."""
     starts, length, mask = MONTH_STARTS[leap], 365 + leap, 0
     by_month = rule.freq == "MONTHLY" or bool(rule.bymonth)
-    spans = tuple(zip(starts, starts[1:], strict=False)) if by_month else ((0, length),)
+    spans = tuple(pairwise(starts)) if by_month else ((0, length),)
     for ordinal, weekday in rule.byday:
         for start, end in spans if ordinal else ((0, length),):
             days = range(start + (weekday - first_weekday - start) % 7, end, 7)

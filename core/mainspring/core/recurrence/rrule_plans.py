@@ -54,12 +54,16 @@ def moments_of(blocks: Iterable[Block]) -> Iterator[int]:
 
 
 class DayTimes:
-    """Times of day as hours times (minutes and seconds): up to 86,400 without holding them all."""
+    """Times of day as hours times what is within an hour: up to 86,400 without holding them all.
 
-    __slots__ = ("hours", "rests", "run")
+    They count seconds, or whatever there are ``width`` of in an hour.
+    """
 
-    def __init__(self, hours: tuple[int, ...], rests: tuple[int, ...]) -> None:
-        self.hours, self.rests = hours, Run(rests)
+    __slots__ = ("_rest_set", "_width", "hours", "rests", "run")
+
+    def __init__(self, hours: tuple[int, ...], rests: tuple[int, ...], width: int = 3600) -> None:
+        self.hours, self.rests, self._width = hours, Run(rests), width
+        self._rest_set = frozenset(rests)
         self.run = Run(tuple(self)) if len(self) <= MAX_RUN else None
 
     def __len__(self) -> int:
@@ -67,10 +71,14 @@ class DayTimes:
 
     def __getitem__(self, index: int) -> int:
         hour, rest = divmod(index, len(self.rests.seconds))
-        return self.hours[hour] * 3600 + self.rests.seconds[rest]
+        return self.hours[hour] * self._width + self.rests.seconds[rest]
 
     def __iter__(self) -> Iterator[int]:
-        return (hour * 3600 + rest for hour in self.hours for rest in self.rests.seconds)
+        return (hour * self._width + rest for hour in self.hours for rest in self.rests.seconds)
+
+    def __contains__(self, time: int) -> bool:
+        hour, rest = divmod(time, self._width)
+        return rest in self._rest_set and hour in self.hours
 
 
 def day_times(hours: tuple[int, ...], minutes: tuple[int, ...], seconds: tuple[int, ...]) -> DayTimes:

@@ -15,13 +15,18 @@ from zoneinfo import ZoneInfo
 
 from mainspring.core.errors import InvalidRecurrence
 from mainspring.core.recurrence.dst import instants, offset_at
+from mainspring.core.recurrence.rrule_masks import CYCLE_DAYS
 from mainspring.core.recurrence.rrule_parts import DAY_SECONDS
 from mainspring.core.recurrence.rrule_plans import Block, moments_of
 from mainspring.core.recurrence.rrule_stretches import LAST_SECOND, times_of, to_instant, to_seconds
 from mainspring.core.recurrence.rrule_walk import Reach, Walk, too_far
 
-MAX_EXCLUDED: Final = 10_000
+MAX_EXCLUDED: Final = 4_000
 """So many instances in a row that EXRULE excludes are looked through before a look-up gives up."""
+
+_HORIZON: Final = CYCLE_DAYS * DAY_SECONDS
+"""Where all instances of 400 years are excluded, the search ends."""
+_NEAR: Final = 8
 
 _SECOND: Final = timedelta(seconds=1)
 
@@ -45,7 +50,7 @@ class Branch:
         ``known`` is an instant and the number of instances up to it, from a checkpoint. Raises ``InvalidRecurrence`` where
         COUNT reaches too far to be followed.
         """
-        found = self._walk.next(least)
+        found = self._walk.next(least) if least <= self._until else None
         if found is None or found > self._until or self._count is None:
             return found if found is not None and found <= self._until else None
         if known is not None and found > known[0] and self._walk.reach_known is None:
@@ -78,6 +83,36 @@ class Branch:
             return 0
         end = min(at, self._until) + 1
         return min(self._count, known[1] + self._walk.how_many(known[0] + 1, end))
+
+
+class _Barred:
+    """The instants of an EXRULE, asked for in order."""
+
+    __slots__ = ("_branch", "_end", "_instants", "_leaps", "_next")
+
+    def __init__(self, branch: Branch, least: int, end: int) -> None:
+        self._branch, self._end = branch, end
+        self._instants: Iterator[int] = branch.instants(least, end)
+        self._next = next(self._instants, end)
+        self._leaps = 0
+
+    def has(self, instant: int) -> bool:
+        """Tell whether the instant is one of them; it must not be less than the one asked for before.
+
+        Goes through them one by one where they are as near to one another as what is asked for, and leaps where not.
+        """
+        if self._next < instant and not self._leaps % _NEAR:
+            self._instants = self._instants if not self._leaps else self._branch.instants(instant, self._end)
+            for _ in range(_NEAR):
+                self._next = next(self._instants, self._end)
+                if self._next >= instant:
+                    self._leaps = 0
+                    break
+        if self._next < instant:
+            self._leaps += 1
+            found = self._branch.next(instant)
+            self._next = self._end if found is None else found
+        return self._next == instant
 
 
 class InstanceSet:
@@ -153,22 +188,23 @@ class InstanceSet:
 
         Raises ``InvalidRecurrence`` when ``MAX_EXCLUDED`` in a row are excluded.
         """
-        excluding = merge(*(branch.instants(least, end) for branch in self._exbranches))
-        barred = next(excluding, end)
-        last, in_a_row = -1, 0
+        barred = [_Barred(branch, least, end) for branch in self._exbranches]
+        last = first = -1
+        in_a_row = 0
         for instant in self._included(least, end):
-            while barred < instant:
-                barred = next(excluding, end)
             if instant == last:
                 continue
             last = instant
-            if barred == instant or self._after_excluded(instant) is not None:
-                in_a_row += 1
-                if in_a_row > MAX_EXCLUDED:
-                    raise _too_many_excluded()
+            if not any(bar.has(instant) for bar in barred) and self._after_excluded(instant) is None:
+                in_a_row = 0
+                yield instant
                 continue
-            in_a_row = 0
-            yield instant
+            first = instant if not in_a_row else first
+            in_a_row += 1
+            if in_a_row > MAX_EXCLUDED:
+                raise _too_many_excluded()
+            if instant - first > _HORIZON:
+                return
 
     def _included(self, least: int, end: int) -> Iterator[int]:
         if len(self._branches) == 1 and not self._rdates:

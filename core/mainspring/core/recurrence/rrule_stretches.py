@@ -9,8 +9,8 @@ within it:
 * ``after``: all of them stand for the first instant after the gap;
 * ``skip``: none does; section 3.3.10 calls such an instance invalid and wants it ignored.
 
-From the year 2100 on a zone goes by its yearly rule (tzdata names single shifts to 2087), so there a year is as the same
-year of another 400-year cycle: the far future costs no more than the near one.
+From the year 2100 on a zone goes by its yearly rule (tzdata names single shifts to 2087), which names weekdays of months:
+there all years of one shape, leap or not and begun on the same weekday, are alike, and the far future costs nothing.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from zoneinfo import ZoneInfo
 from attrs import evolve, frozen
 
 from mainspring.core.recurrence.dst import FIRST_INSTANT, LAST_INSTANT, Fold, Gap, next_shift, offset_at
-from mainspring.core.recurrence.rrule_masks import CYCLE_DAYS, CYCLE_YEARS, LAST_YEAR, year_start
+from mainspring.core.recurrence.rrule_masks import CYCLE_YEARS, LAST_YEAR, calendar_of, year_start
 from mainspring.core.recurrence.rrule_parts import DAY_SECONDS
 from mainspring.core.recurrence.rrule_plans import MAX_RUN, Block
 
@@ -90,8 +90,14 @@ def times_of(block: Block) -> list[datetime]:
 
 
 def alias(year: int) -> int:
-    """Give the year that stands for ``year`` in what a zone does: itself, or that of the cycle 2100 to 2499."""
-    return year if year < _YEARLY_FROM else _YEARLY_FROM + (year - _YEARLY_FROM) % CYCLE_YEARS
+    """Give the year that stands for ``year`` in what a zone does: itself, or from 2100 on the first of its shape."""
+    return year if year < _YEARLY_FROM else _of_shape(calendar_of(year)[1][:2])
+
+
+@lru_cache(maxsize=14)
+def _of_shape(shape: tuple[bool, int]) -> int:
+    years = range(_YEARLY_FROM, _YEARLY_FROM + CYCLE_YEARS)
+    return next(year for year in years if calendar_of(year)[1][:2] == shape)
 
 
 @lru_cache(maxsize=8_192)
@@ -99,7 +105,7 @@ def stretches(zone: ZoneInfo, year: int, gap: Gap, fold: Fold, elapsed: bool) ->
     """Give the stretches of a UTC year, in order. For rules of elapsed time (``elapsed``) each is whole, without a gap."""
     other = alias(year)
     if other != year:
-        seconds = (year - other) // CYCLE_YEARS * CYCLE_DAYS * DAY_SECONDS
+        seconds = (year_start(year) - year_start(other)) * DAY_SECONDS
         return tuple(stretch.moved(seconds) for stretch in stretches(zone, other, gap, fold, elapsed))
     begin, end = year_start(year) * DAY_SECONDS, year_start(year + 1) * DAY_SECONDS
     shifts = _shifts(zone, begin - _MARGIN, end + _MARGIN)

@@ -47,23 +47,14 @@ class Walk:
     """The instants of one rule, in whole seconds, in one zone under one policy."""
 
     __slots__ = (
-        "_elapsed",
-        "_fixed",
-        "_floor",
-        "_fold",
-        "_gap",
-        "_lone",
-        "_plain",
-        "_series",
-        "_years",
-        "_zone",
-        "reach_known",
-    )
+        "_barren", "_elapsed", "_fixed", "_floor", "_fold", "_gap", "_last_year", "_lone", "_plain", "_series",
+        "_years", "_zone", "reach_known",
+    )  # fmt: skip
 
     def __init__(
-        self, series: DayRule | ElapsedRule, zone: ZoneInfo, *, gap: Gap, fold: Fold, floor: int, lone: bool
+        self, series: DayRule | ElapsedRule, zone: ZoneInfo, *, gap: Gap, fold: Fold, floor: int, until: int, lone: bool
     ) -> None:
-        """``floor`` is the least instant that may come out: DTSTART's own.
+        """``floor`` is the least instant that may come out, DTSTART's own, and ``until`` the greatest.
 
         ``lone`` says that it is an instance though its local time stands for another instant: DTSTART was given as the
         second pass of a fold.
@@ -73,6 +64,8 @@ class Walk:
         self._plain = series.plain_step if isinstance(series, ElapsedRule) else 0
         self._fixed = zone.key in ("UTC", "Etc/UTC")
         self._floor = floor
+        self._last_year = year_of(min(until, LAST_SECOND) // DAY_SECONDS)
+        self._barren = isinstance(series, ElapsedRule) and series.barren
         self._lone = lone
         self.reach_known: Reach | None = None
         self._years: dict[tuple[object, ...], int] = {}
@@ -87,6 +80,8 @@ class Walk:
             return found if found <= LAST_SECOND else None
         if self._fixed and isinstance(self._series, DayRule):
             return self._series.next_civil(least)
+        if self._barren:
+            return None
         return self._search(least)
 
     def _search(self, least: int) -> int | None:
@@ -96,17 +91,11 @@ class Walk:
                 found = self._in_stretch(stretch, least)
                 if found is not None:
                     return found
-            year = self._year_after(year)
-            if year > LAST_YEAR:
+            self._series.work += 1 if self._fixed else _ZONE_WORK
+            year = self._series.next_year(year)
+            if year > self._last_year:
                 break
         return None
-
-    def _year_after(self, year: int) -> int:
-        """Give the next year to look into. A rule of days is asked for its next moment, so that years may be leapt."""
-        if isinstance(self._series, DayRule):
-            moment = self._series.next_civil((year_start(year + 1) - 2) * DAY_SECONDS)
-            return LAST_YEAR + 1 if moment is None else max(year + 1, year_of(moment // DAY_SECONDS - 2))
-        return year + 1
 
     def _stretches(self, year: int) -> tuple[Stretch, ...]:
         if self._fixed:
@@ -213,18 +202,18 @@ class Walk:
     def _find_reach(self, count: int) -> Reach:
         if self._plain:
             return Reach(min(LAST_SECOND, self._floor + (count - 1) * self._plain), True)
-        allowed = self._series.work + _MAX_WORK
-        total = 0
+        total, last, allowed = 0, self._floor, self._series.work + _MAX_WORK // 2
         for number, (base, run, low, high) in enumerate(self.blocks(self._floor, LAST_SECOND + 1)):
             total += high - low
             if total >= count:
                 return Reach(base + run.seconds[high - 1 - (total - count)], True)
+            last = base + run.seconds[high - 1] if low < high else last
             if number == _FEW_BLOCKS or self._series.work > allowed:
-                return self._count_years(count, allowed)
+                return self._count_years(count, last)
         return Reach(LAST_SECOND, True)
 
-    def _count_years(self, count: int, allowed: int) -> Reach:
-        total = 0
+    def _count_years(self, count: int, known: int) -> Reach:
+        total, allowed = 0, self._series.work + _MAX_WORK // 2
         for year in range(year_of(self._floor // DAY_SECONDS), LAST_YEAR + 1):
             begin, end = year_start(year) * DAY_SECONDS, year_start(year + 1) * DAY_SECONDS
             found = self._of_year(year, begin, end)
@@ -232,7 +221,7 @@ class Walk:
                 return Reach(self._nth(year, max(begin, self._floor), end, count - total), True)
             total += found
             if self._series.work > allowed:
-                return Reach(end - 1, False)
+                return Reach(max(end - 1, known), False)
         return Reach(LAST_SECOND, True)
 
     def _nth(self, year: int, begin: int, end: int, wanted: int) -> int:

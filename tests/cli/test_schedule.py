@@ -1,0 +1,112 @@
+"""``mainspring schedule``: what it stores, what it prints."""
+
+from __future__ import annotations
+
+import pytest
+
+from mainspring.adapters.codec import SCHEDULE, SCHEDULE_EVENT, SLOT
+from support.commands import complaint, read, run, well
+
+URL = "https://example.com/tick"
+
+
+def test_a_schedule_is_stored_as_it_was_asked_for() -> None:
+    """Every option reaches the schedule; what is printed is its id."""
+    id_ = well(
+        "schedule", "add", URL, "--cron", "30 2 * * 1-5", "--tz", "Europe/Berlin", "--name", "nightly",
+        "--description", "Copies", "--overlap", "skip", "--queue", "slow", "--priority", "3", "--retry", "never",
+        "--timeout", "1h", "--body", "x", "-H", "A: b",
+    )  # fmt: skip
+    made = read("schedule", "show", id_)["schedule"]
+    assert made["id"] == id_
+    assert made["recurrence"] == {
+        "kind": "cron", "text": "30 2 * * 1-5", "timezone": "Europe/Berlin", "seconds": False, "days": "debian",
+        "gap": None, "fold": None,
+    }  # fmt: skip
+    assert (made["name"], made["description"], made["overlap"]) == ("nightly", "Copies", "skip")
+    template = made["template"]
+    assert template["call"] == {"kind": "http", "url": URL, "headers": [["A", "b"]], "body": "x"}
+    assert (template["queue"], template["priority"], template["timeout"]) == ("slow", 3, "1h")
+    assert template["retry"]["kind"] == "never"
+
+
+@pytest.mark.parametrize(
+    ("rule", "kind"),
+    [
+        (["--cron", "*/5 * * * * *", "--seconds"], "cron"),
+        (["--rrule", "FREQ=MONTHLY;BYDAY=3TU", "--dtstart", "2030-01-01T09:00:00Z"], "rrule"),
+        (["--rrule", "FREQ=HOURLY"], "rrule"),
+        (["--every", "10m"], "interval"),
+        (["--every", "PT10M", "--dtstart", "2030-01-01T00:00:00Z"], "interval"),
+    ],
+)
+def test_a_schedule_goes_by_cron_by_rrule_or_by_an_interval(rule: list[str], kind: str) -> None:
+    """Each kind of rule, read back with its next instants."""
+    made = read("schedule", "add", URL, *rule)
+    assert made["recurrence"]["kind"] == kind
+    assert SCHEDULE.of(made, "schedule").id == made["id"]
+    shown = read("schedule", "show", made["id"])
+    assert len(shown["upcoming"]) == 5
+    assert shown["upcoming"][0] == made["next_at"]
+    assert well("schedule", "show", made["id"])
+
+
+def test_schedules_are_listed_newest_first_and_filtered() -> None:
+    """By name, and in pages."""
+    first = well("schedule", "add", URL, "--every", "1h", "--name", "a")
+    second = well("schedule", "add", URL, "--every", "1h")
+    page = read("schedule", "ls", "--limit", "1")
+    assert [found["id"] for found in page["schedules"]] == [second]
+    after = read("schedule", "ls", "--limit", "1", "--after", page["cursor"])
+    assert [found["id"] for found in after["schedules"]] == [first]
+    assert [found["id"] for found in read("schedule", "ls", "--name", "a")["schedules"]] == [first]
+    result = run("schedule", "ls", "--limit", "1")
+    head, row = result.stdout.splitlines()
+    assert head.split() == ["ID", "STATUS", "NEXT", "FIRED", "NAME", "RULE", "CALL"]
+    assert row.split()[:2] == [second, "active"]
+    assert result.stderr.startswith("more: --after ")
+
+
+def test_a_schedule_is_paused_run_by_hand_resumed_and_removed() -> None:
+    """Each command says what follows; the history and the slots tell it later."""
+    id_ = well("schedule", "add", URL, "--cron", "0 0 1 1 *")
+    assert well("schedule", "pause", id_, "--note", "holidays").endswith(" (holidays)")
+    assert " paused " in f" {well('schedule', 'ls').splitlines()[1]} "
+    assert "next, were it not paused" in well("schedule", "show", id_)
+    created = well("schedule", "run", id_)
+    task_id = created.split()[-1]
+    assert created == f"{id_}  created task {task_id}"
+    assert well("schedule", "run", id_) == f"{id_}  waits for an earlier task to end"
+    assert well("schedule", "resume", id_).startswith(f"{id_}  active, next at ")
+    shown = read("schedule", "show", id_)
+    assert [event["kind"] for event in shown["history"]] == ["created", "paused", "ran", "ran", "resumed"]
+    assert [SCHEDULE_EVENT.of(event, "event") for event in shown["history"]]
+    assert [SLOT.of(slot, "slot").manual for slot in shown["slots"]] == [True, True]
+    assert [slot["outcome"]["kind"] for slot in shown["slots"]] == ["buffered", "created"]
+    assert "by hand, created task" in well("schedule", "show", id_)
+    assert [task["id"] for task in read("task", "ls", "--schedule", id_)["tasks"]] == [task_id]
+    assert f"schedule       {id_}" in well("task", "show", task_id)
+    assert well("schedule", "rm", id_) == f"{id_}  removed"
+    assert complaint(run("schedule", "show", id_), 3).startswith(f"schedule: there is no '{id_}'")
+    assert read("task", "show", task_id)["task"]["id"] == task_id
+
+
+def test_the_next_instants_are_also_shown_in_the_zone() -> None:
+    """Nobody has to add hours up."""
+    id_ = well("schedule", "add", URL, "--cron", "0 9 * * *", "--tz", "Asia/Kolkata")
+    lines = well("schedule", "show", id_).splitlines()
+    upcoming = lines[lines.index("next") + 1 :][:5]
+    assert all("T03:30:00Z" in line and line.endswith("09:00 +0530") for line in upcoming)
+
+
+def test_an_empty_list_is_well_and_empty() -> None:
+    """Nothing on stdout, a word on stderr."""
+    well("task", "add", URL)
+    result = run("schedule", "ls")
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "", "no schedules\n")
+
+
+def test_a_name_belongs_to_one_schedule() -> None:
+    """A second one of the name is a conflict."""
+    well("schedule", "add", URL, "--every", "1h", "--name", "only")
+    assert "only" in complaint(run("schedule", "add", URL, "--every", "1h", "--name", "only"), 4)

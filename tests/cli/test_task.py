@@ -1,0 +1,163 @@
+"""``mainspring task``: what it stores, what it prints."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mainspring.adapters.codec import EVENT, TASK
+from support.commands import complaint, read, run, well
+
+URL = "https://example.com/hook"
+
+
+def test_a_task_is_stored_as_it_was_asked_for(folder: Path) -> None:
+    """Every option reaches the task; what is printed is its id."""
+    id_ = well(
+        "task", "add", URL, "--body", '{"id": 7}', "-H", "X-Shop: 1", "--header", "X-Shop:2", "--delay", "1h",
+        "--at", "2030-01-02T03:04:05Z", "--start-by", "2031-01-01T00:00:00Z", "--name", "order-7", "--queue", "mail",
+        "--retry", "never", "--timeout", "30s", "--priority", "-5",
+    )  # fmt: skip
+    task = read("task", "show", id_)["task"]
+    assert task["id"] == id_
+    assert task["call"] == {
+        "kind": "http",
+        "url": URL,
+        "headers": [["X-Shop", "1"], ["X-Shop", "2"]],
+        "body": '{"id": 7}',
+    }
+    assert task["state"]["kind"] == "pending"
+    assert task["state"]["due"] == task["scheduled_for"] == "2030-01-02T04:04:05Z"
+    assert (task["start_by"], task["name"], task["queue"]) == ("2031-01-01T00:00:00Z", "order-7", "mail")
+    assert (task["retry"]["kind"], task["timeout"], task["priority"]) == ("never", "30s", -5)
+    assert Path("mainspring.db").is_file()
+
+
+def test_add_prints_the_whole_task_as_json() -> None:
+    """With ``--json`` the answer is the task, as ``show`` gives it."""
+    made = read("task", "add", URL)
+    assert made == read("task", "show", made["id"])["task"]
+    assert TASK.of(made, "task").id == made["id"]
+
+
+@pytest.mark.parametrize("source", ["-", "@body.txt"])
+def test_a_body_is_sent_byte_for_byte(folder: Path, source: str) -> None:
+    """From a file or from standard input: nothing is added, trimmed or translated."""
+    body = "\r\n ünïcode \n\n"
+    (folder / "body.txt").write_bytes(body.encode())
+    id_ = well("task", "add", URL, "--body", source, stdin=body.encode())
+    assert read("task", "show", id_)["task"]["call"]["body"] == body
+
+
+def test_tasks_are_listed_newest_first_and_filtered() -> None:
+    """Each filter alone, and the pages by cursor."""
+    first = well("task", "add", URL, "--name", "a")
+    second = well("task", "add", URL, "--queue", "mail")
+    third = well("task", "add", URL)
+    well("task", "cancel", third)
+
+    def ids(*args: str) -> list[str]:
+        return [task["id"] for task in read("task", "ls", *args)["tasks"]]
+
+    assert ids() == [third, second, first]
+    assert ids("--status", "pending") == [second, first]
+    assert ids("--status", "pending", "--status", "cancelled") == [third, second, first]
+    assert ids("--queue", "mail") == [second]
+    assert ids("--name", "a") == [first]
+    assert ids("--schedule", "nothing") == []
+    page = read("task", "ls", "--limit", "2")
+    assert [task["id"] for task in page["tasks"]] == [third, second]
+    assert ids("--limit", "2", "--after", page["cursor"]) == [first]
+    assert read("task", "ls", "--limit", "3")["cursor"] is None
+
+
+def test_a_list_for_people_has_a_line_for_each_task_and_names_the_next_page() -> None:
+    """Columns with a head; what does not fit is said on stderr, so that a pipe gets tasks only."""
+    for number in range(3):
+        well("task", "add", URL, "--name", f"n{number}")
+    result = run("task", "ls", "--limit", "2")
+    head, *rows = result.stdout.splitlines()
+    assert head.split() == ["ID", "STATUS", "AT", "RUNS", "QUEUE", "NAME", "CALL"]
+    assert [row.split()[5] for row in rows] == ["n2", "n1"]
+    assert result.stderr.startswith("more: --after ")
+    cursor = result.stderr.split()[-1]
+    assert "n0" in well("task", "ls", "--limit", "2", "--after", cursor)
+
+
+def test_an_empty_list_is_well_and_empty() -> None:
+    """Nothing on stdout, a word on stderr."""
+    well("task", "rm", well("task", "add", URL))
+    result = run("task", "ls")
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "", "no tasks\n")
+    assert read("task", "ls") == {"tasks": [], "cursor": None}
+
+
+def test_a_task_is_cancelled_queued_again_brought_forward_and_removed() -> None:
+    """Each command says what the task is afterwards, and leaves its line in the history."""
+    id_ = well("task", "add", URL, "--delay", "1h")
+    assert well("task", "cancel", id_, "--reason", "wrong") == f"{id_}  {_state(id_)}"
+    assert well("task", "retry", id_).startswith(f"{id_}  pending, due ")
+    assert well("task", "run", id_).startswith(f"{id_}  pending, due ")
+    history = read("task", "show", id_)["history"]
+    assert [event["kind"] for event in history] == ["task_cancelled", "task_requeued", "task_forwarded"]
+    assert (history[0]["reason"], history[1]["reset"]) == ("wrong", True)
+    assert [EVENT.of(event, "event") for event in history]
+    shown = well("task", "show", id_)
+    assert "cancelled (wrong)" in shown
+    assert "queued again (it was cancelled), attempts start over" in shown
+    assert well("task", "rm", id_) == f"{id_}  removed"
+    assert complaint(run("task", "show", id_), 3).startswith(f"task: there is no '{id_}'")
+
+
+def _state(id_: str) -> str:
+    return next(line for line in well("task", "show", id_).splitlines() if "state" in line).split(maxsplit=1)[1]
+
+
+def test_attempts_can_be_kept_when_a_task_is_queued_again() -> None:
+    """``--keep-attempts`` is written into the history."""
+    id_ = well("task", "add", URL)
+    well("task", "cancel", id_)
+    well("task", "retry", "--keep-attempts", id_)
+    assert read("task", "show", id_)["history"][-1]["reset"] is False
+
+
+def test_show_tells_what_is_sent_without_showing_secrets() -> None:
+    """Names of headers and the size of the body; values of headers may be secrets."""
+    shown = well("task", "show", well("task", "add", URL, "-H", "Authorization: Bearer s3cret", "--body", "ü"))
+    assert "headers        Authorization\n" in shown
+    assert "body           2 bytes\n" in shown
+    assert "s3cret" not in shown
+
+
+def test_what_a_state_does_not_allow_is_a_conflict() -> None:
+    """Exit code 4: an ended task cannot be brought forward, a waiting one not queued again, a name not used twice."""
+    id_ = well("task", "add", URL, "--name", "only")
+    assert complaint(run("task", "retry", id_), 4).startswith(f"task {id_} is pending: cannot requeue;")
+    assert "only" in complaint(run("task", "add", URL, "--name", "only"), 4)
+    well("task", "cancel", id_)
+    assert complaint(run("task", "run", id_), 4).startswith(f"task {id_} is cancelled: cannot ")
+
+
+def test_the_store_can_be_named_in_three_ways() -> None:
+    """Before the command, behind it, and by the environment; the nearest one wins."""
+    first = well("--store", "sqlite:///a.db", "task", "add", URL)
+    second = well("task", "add", URL, "--store", "sqlite:///b.db")
+    assert well("task", "ls", env={"MAINSPRING_STORE": "sqlite:///a.db"}).splitlines()[1].startswith(first)
+    both = well("--store", "sqlite:///a.db", "task", "ls", "--store", "sqlite:///b.db")
+    assert both.splitlines()[1].startswith(second)
+    assert not Path("mainspring.db").exists()
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["task", "ls"], ["task", "show", "x"], ["task", "cancel", "x"], ["task", "run", "x"], ["task", "retry", "x"],
+        ["task", "rm", "x"], ["schedule", "ls"], ["schedule", "show", "x"], ["schedule", "pause", "x"],
+        ["schedule", "resume", "x"], ["schedule", "run", "x"], ["schedule", "rm", "x"],
+    ],
+)  # fmt: skip
+def test_only_what_adds_creates_a_store(args: list[str], folder: Path) -> None:
+    """Every other command says that there is none yet, and leaves none behind."""
+    assert complaint(run(*args), 3).startswith("store: sqlite:///mainspring.db does not exist yet; create it with ")
+    assert list(folder.iterdir()) == []
