@@ -225,7 +225,7 @@ def recurrence_of(
     return RRule.parse(rrule, timezone=timezone, dtstart=now), now - timedelta(microseconds=1)
 
 
-def schedule_of(request: ScheduleRequest, at: datetime, entropy: Entropy, queue: Queue) -> Schedule:
+def schedule_of(request: ScheduleRequest, at: datetime, entropy: Entropy, queue: Queue | None = None) -> Schedule:
     """Make the schedule asked for, at instant ``at`` of the storage's clock; ``queue`` fills in what is open."""
     recurrence, after = recurrence_of(
         cron=request.cron,
@@ -240,8 +240,8 @@ def schedule_of(request: ScheduleRequest, at: datetime, entropy: Entropy, queue:
         call=request.call,
         queue=request.queue,
         priority=request.priority,
-        retry=retry_of(request.retry, queue.retry or MERGENT_SCHEDULE),
-        timeout=(queue.timeout or DEFAULT_TIMEOUT)
+        retry=retry_of(request.retry, (queue and queue.retry) or MERGENT_SCHEDULE),
+        timeout=((queue and queue.timeout) or DEFAULT_TIMEOUT)
         if request.timeout is None
         else duration_of("timeout", request.timeout),
     )

@@ -11,7 +11,10 @@ from mainspring.core.ports import MAX_PAGE, TaskQuery, TaskStep
 
 
 class BulkOperations(Foundation):
-    """Cancel, requeue and delete by filter: a page at a time, counted, and with a dry run. Tasks that are created meanwhile may or may not be met."""
+    """Cancel, requeue and delete by filter: a page at a time, counted, and with a dry run.
+
+    Tasks that are created meanwhile may or may not be met.
+    """
 
     async def cancel_tasks(self, query: TaskQuery, reason: str = "by request", dry_run: bool = False) -> BulkResult:
         """Cancel all tasks that match; those that have ended are refused."""

@@ -65,9 +65,7 @@ class ScheduleOperations(Foundation):
         """Skip the next occurrence of a schedule; ``Conflict`` if there is none."""
         return (self._storage.update_schedule(ScheduleId(schedule_id), skip_next)).schedule
 
-    def backfill_schedule(
-        self, schedule_id: str, start: Instant, end: Instant, overlap: Overlap | None = None
-    ) -> Plan:
+    def backfill_schedule(self, schedule_id: str, start: Instant, end: Instant, overlap: Overlap | None = None) -> Plan:
         """Run the rule's occurrences from ``start`` to ``end`` (both included) by hand."""
         step = steps.backfill(instant_of("start", start), instant_of("end", end), overlap)
         return self._storage.update_schedule(ScheduleId(schedule_id), step)
