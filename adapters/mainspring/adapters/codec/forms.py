@@ -11,6 +11,7 @@ from mainspring.adapters.codec.converter import make_converter
 from mainspring.core.commands import Edit
 from mainspring.core.errors import CorruptHistory, InvalidInput, MainspringError
 from mainspring.core.events import Event
+from mainspring.core.queue import Queue
 from mainspring.core.recurrence import Recurrence
 from mainspring.core.retry import RetryPolicy
 from mainspring.core.schedule import Schedule, ScheduleEdit, ScheduleEvent, Slot, TaskTemplate
@@ -130,3 +131,4 @@ SCHEDULE: Final[Form[Schedule]] = Form("schedule", Schedule)
 SCHEDULE_EDIT: Final[Form[ScheduleEdit]] = Form("schedule edit", ScheduleEdit)
 SCHEDULE_EVENT: Final[Form[ScheduleEvent]] = Form("schedule event", ScheduleEvent)
 SLOT: Final[Form[Slot]] = Form("slot", Slot)
+QUEUE: Final[Form[Queue]] = Form("queue", Queue)

@@ -97,9 +97,13 @@ def state_row(task: Task) -> StateRow:
     return status, due, lease_until, ended_at, task.version, text, crc
 
 
-def key_columns(task: Task) -> tuple[str, str, str | None, str | None, int, int]:
-    """Give project, queue, name, schedule_id, rank and created_at."""
-    return task.project, task.queue, task.name, schedule_of(task), -task.priority, to_micros(task.created_at)
+KeyColumns: TypeAlias = tuple[str, str, str | None, str | None, str | None, int, int]
+
+
+def key_columns(task: Task) -> KeyColumns:
+    """Give project, queue, name, key, schedule_id, rank and created_at."""
+    rank, created_at = -task.priority, to_micros(task.created_at)
+    return task.project, task.queue, task.name, task.key, schedule_of(task), rank, created_at
 
 
 def body_row(task: Task) -> tuple[str, int]:

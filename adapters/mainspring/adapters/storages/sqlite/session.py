@@ -6,15 +6,17 @@ import sqlite3
 from collections.abc import Sequence
 from datetime import datetime
 
-from mainspring.adapters.storages.sqlite import schedule_rows, task_rows
+from mainspring.adapters.storages.sqlite import gates, queue_rows, schedule_rows, task_rows
 from mainspring.adapters.storages.sqlite.rows import read_task
 from mainspring.core.commands import Cancel
 from mainspring.core.effects import NudgeSchedule
 from mainspring.core.errors import Conflict, CorruptHistory, NotFound
 from mainspring.core.events import Event
 from mainspring.core.ids import TaskId
+from mainspring.core.instants import to_micros
 from mainspring.core.machine import Decision, handle
-from mainspring.core.ports import SUPERSEDED, ScheduleStep, TaskStep
+from mainspring.core.ports import SUPERSEDED, Gate, ScheduleStep, Taken, TaskStep
+from mainspring.core.queue import Queue, QueueRef, QueueView
 from mainspring.core.schedule import Plan, Schedule, ScheduleEvent, ScheduleView, nudged
 from mainspring.core.states import LIVE, Pending
 from mainspring.core.task import Task
@@ -64,6 +66,28 @@ class Session:
             if decision.events:
                 self._write(n, decision)
         return decisions
+
+    def take(self, ref: QueueRef, share: int, step: TaskStep, gate: Gate) -> Taken:
+        """Pass due tasks of a queue through ``step``; if it is gated, those that ``gate`` lets start."""
+        lane = task_rows.next_lane(self.connection, ref)
+        if lane is not None and lane.gated:
+            return self._pass_gate(ref, share, step, gate)
+        rows = task_rows.due_rows(self.connection, ref, lane, share, to_micros(self.now))
+        return Taken(decisions=self.pass_all(task_rows.readable(self.connection, rows, share), step), again=None)
+
+    def _pass_gate(self, ref: QueueRef, share: int, step: TaskStep, gate: Gate) -> Taken:
+        """Let ``gate`` choose, and write the queue that it gives back."""
+        self.flush()
+        queue = queue_rows.get(self.connection, ref) or Queue(ref=ref)
+        now = to_micros(self.now)
+        found = gates.candidates(self.connection, ref, share, now, frozenset(turn.key for turn in queue.turns))
+        view = QueueView(queue=queue, running=gates.running(self.connection, ref, now))
+        admission = gate(view, [task for _, task in found], self.now, share)
+        if admission.queue != queue:
+            queue_rows.put(self.connection, admission.queue)
+        by_id = {task.id: (n, task) for n, task in found}
+        admitted = [by_id[task_id] for task_id in admission.admitted]
+        return Taken(decisions=self.pass_all(admitted, step), again=admission.again)
 
     def save(self, decision: Decision) -> bool:
         """Write one decision; tell whether its version was still the current one."""

@@ -10,27 +10,35 @@ from pathlib import Path
 
 from mainspring.adapters.storages.clock import Clock, utc_now
 from mainspring.adapters.storages.listeners import Listener, Listeners
-from mainspring.adapters.storages.sqlite import doctor, schedule_rows, task_rows, task_search
+from mainspring.adapters.storages.sqlite import doctor, queue_rows, schedule_rows, task_rows, task_search
 from mainspring.adapters.storages.sqlite.connections import Connections
+from mainspring.adapters.storages.sqlite.creating import Creating
 from mainspring.adapters.storages.sqlite.doctor import Quarantined, Report
 from mainspring.adapters.storages.sqlite.opening import BUSY_SECONDS, JournalMode
 from mainspring.adapters.storages.sqlite.rows import Unreadable, read_task
 from mainspring.adapters.storages.sqlite.session import Session
+from mainspring.core.creation import Accepted, Creation
 from mainspring.core.errors import Conflict, MainspringError, NotFound
 from mainspring.core.events import Event
 from mainspring.core.ids import ScheduleId, TaskId
 from mainspring.core.instants import from_micros, to_micros
 from mainspring.core.machine import Decision
 from mainspring.core.ports import (
+    Gate,
     Page,
+    QueueStatus,
+    QueueStep,
     Refused,
     ScheduleQuery,
     ScheduleStep,
+    Taken,
     TaskQuery,
     TaskStep,
     Upcoming,
 )
+from mainspring.core.queue import Queue, QueueRef
 from mainspring.core.schedule import Plan, Schedule, ScheduleEvent, Slot
+from mainspring.core.states import TERMINAL_STATUSES
 from mainspring.core.task import Task
 
 
@@ -104,10 +112,10 @@ class SqliteStorage:
         """Read the storage's clock."""
         return self._clock()
 
-    def add(self, tasks: Sequence[Task]) -> None:
-        """Insert new tasks, all or none."""
+    def add(self, creations: Sequence[Creation], *, atomic: bool = True) -> tuple[Accepted | Refused, ...]:
+        """Create tasks; all or none, or each by itself."""
         with self._writing() as session:
-            session.insert(tasks)
+            return Creating(session).all_of(creations, atomic=atomic)
 
     def get(self, task_id: TaskId) -> Task:
         """Read one task."""
@@ -132,11 +140,14 @@ class SqliteStorage:
         with self._connections.reading() as connection:
             return task_rows.history(connection, task_id)
 
-    def take(self, queues: Sequence[str], limit: int, step: TaskStep) -> tuple[Decision, ...]:
-        """Pass due tasks through ``step`` and write what it gives."""
+    def take(self, shares: Mapping[QueueRef, int], step: TaskStep, gate: Gate) -> Taken:
+        """Pass due tasks through ``step`` and write what it gives; those of gated queues as ``gate`` says."""
         with self._writing() as session:
-            rows = task_rows.due_rows(session.connection, queues, limit, to_micros(session.now))
-            return session.pass_all(task_rows.readable(session.connection, rows, limit), step)
+            taken = [session.take(ref, share, step, gate) for ref, share in shares.items()]
+        return Taken(
+            decisions=tuple(decision for part in taken for decision in part.decisions),
+            again=min((part.again for part in taken if part.again is not None), default=None),
+        )
 
     def reclaim(self, limit: int, step: TaskStep) -> tuple[Decision, ...]:
         """Pass held tasks whose lease has ended through ``step`` and write what it gives."""
@@ -162,10 +173,59 @@ class SqliteStorage:
     def upcoming(self, queues: Sequence[str]) -> Upcoming:
         """Find the earliest instants at which there is something to do."""
         with self._connections.reading() as connection:
-            dues = [lane.first_due for lane in task_rows.lanes(connection, queues)]
+            dues = task_rows.earliest_dues(connection, queues)
             lease = task_rows.earliest_lease(connection)
             wake = schedule_rows.earliest_wake(connection)
-        return Upcoming(task=_instant(min(dues, default=None)), lease=_instant(lease), schedule=_instant(wake))
+        tasks = {ref: from_micros(due) for ref, due in dues.items()}
+        return Upcoming(tasks=tasks, lease=_instant(lease), schedule=_instant(wake))
+
+    def prune(self, project: str | None, statuses: frozenset[str], before: datetime, limit: int) -> int:
+        """Delete tasks that ended before ``before``, and forget old idempotency keys."""
+        with self._writing() as session:
+            queue_rows.forget_keys(session.connection, session.now)
+            edge = to_micros(before)
+            found = [
+                row
+                for status in sorted(statuses & TERMINAL_STATUSES)
+                for row in task_search.ended(session.connection, project, status, edge, limit)
+            ]
+            return sum([session.delete(task_id) for _, task_id in sorted(found)[:limit]])
+
+    # --- queues ------------------------------------------------------------------------------------------------------
+
+    def get_queue(self, ref: QueueRef) -> Queue:
+        """Read a queue's settings, or the defaults."""
+        with self._connections.reading() as connection:
+            return queue_rows.get(connection, ref) or Queue(ref=ref)
+
+    def update_queue(self, ref: QueueRef, step: QueueStep) -> Queue:
+        """Pass a queue's settings through ``step`` and write what it gives."""
+        with self._writing() as session:
+            before = queue_rows.get(session.connection, ref) or Queue(ref=ref)
+            after = step(before, session.now)
+            if after.ref != ref:
+                raise Conflict(str(ref), f"the step answered for {after.ref}", "change what the step is given")
+            if after != before:
+                queue_rows.put(session.connection, after)
+                session.hint = True
+            return after
+
+    def delete_queue(self, ref: QueueRef) -> None:
+        """Forget a queue's settings."""
+        with self._writing() as session:
+            if not queue_rows.delete(session.connection, ref):
+                raise NotFound("queue", ref.name)
+            session.hint = True
+
+    def queues(self, project: str | None = None) -> tuple[QueueStatus, ...]:
+        """Name the queues that are configured or hold live tasks."""
+        with self._connections.reading() as connection:
+            return queue_rows.statuses(connection, project)
+
+    def configured(self) -> tuple[Queue, ...]:
+        """Read the settings of every configured queue."""
+        with self._connections.reading() as connection:
+            return queue_rows.configured(connection)
 
     # --- schedules ---------------------------------------------------------------------------------------------------
 

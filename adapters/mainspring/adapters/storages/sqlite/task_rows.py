@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from heapq import merge
-from itertools import groupby
-from operator import itemgetter
 from typing import Final, NamedTuple
 
 from mainspring.adapters.codec import EVENT
@@ -27,6 +24,7 @@ from mainspring.core.errors import Conflict, CorruptHistory, NotFound
 from mainspring.core.events import UNRECORDED, Event
 from mainspring.core.ids import ScheduleId, TaskId
 from mainspring.core.ports import MAX_LIVE
+from mainspring.core.queue import QueueRef, queue_ref
 from mainspring.core.states import LIVE_STATUSES
 from mainspring.core.task import Task
 
@@ -34,15 +32,15 @@ _FROM: Final = "FROM tasks t LEFT JOIN bodies b ON b.task = t.n"
 _BEGINNING: Final = -(1 << 62)
 
 _INSERT: Final = (
-    "INSERT INTO tasks (n, id, project, queue, name, schedule_id, rank, created_at,"
-    " status, due, lease_until, ended_at, version, state, crc) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    "INSERT INTO tasks (n, id, project, queue, name, key, schedule_id, rank, created_at,"
+    " status, due, lease_until, ended_at, version, state, crc) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _INSERT_BODY: Final = "INSERT INTO bodies (task, body, crc) VALUES (?, ?, ?)"
 _UPDATE: Final = (
     "UPDATE tasks SET status = ?, due = ?, lease_until = ?, ended_at = ?, version = ?, state = ?, crc = ? WHERE n = ?"
 )
 _UPDATE_KEYS: Final = (
-    "UPDATE tasks SET project = ?, queue = ?, name = ?, schedule_id = ?, rank = ?, created_at = ? WHERE n = ?"
+    "UPDATE tasks SET project = ?, queue = ?, name = ?, key = ?, schedule_id = ?, rank = ?, created_at = ? WHERE n = ?"
 )
 _UPDATE_BODY: Final = "UPDATE bodies SET body = ?, crc = ? WHERE task = ?"
 _ADD_HISTORY: Final = "INSERT INTO history (task, version, part, event, crc) VALUES (?, ?, ?, ?, ?)"
@@ -50,15 +48,19 @@ _QUARANTINE: Final = "UPDATE tasks SET quarantined = ?, due = NULL, lease_until 
 _NAME_HOLDER: Final = (
     "SELECT id FROM tasks WHERE project = ? AND name = ? AND name IS NOT NULL AND ended_at IS NULL AND id <> ?"
 )
-_NEXT_QUEUE: Final = (
-    "SELECT queue, rank, due FROM tasks WHERE due IS NOT NULL AND queue > ? ORDER BY queue, rank, due LIMIT 1"
+_NEXT_LANE: Final = (
+    "SELECT project, queue, rank, due, 0 FROM tasks WHERE due IS NOT NULL AND (project, queue, rank) > (?, ?, ?)"
+    " ORDER BY project, queue, rank, due LIMIT 1"
 )
 _NEXT_RANK: Final = (
-    "SELECT queue, rank, due FROM tasks WHERE due IS NOT NULL AND queue = ? AND rank > ? ORDER BY rank, due LIMIT 1"
+    "SELECT t.project, t.queue, t.rank, t.due, coalesce(q.gated, 0) FROM tasks t"
+    " LEFT JOIN queues q ON q.project = t.project AND q.name = t.queue"
+    " WHERE t.due IS NOT NULL AND t.project = ? AND t.queue = ? AND t.rank > ? ORDER BY t.rank, t.due LIMIT 1"
 )
 _DUE: Final = (
     f"SELECT {TASK_COLUMNS} {_FROM}"
-    " WHERE t.queue = ? AND t.rank = ? AND t.due <= ? AND (t.due, t.id) > (?, ?) ORDER BY t.due, t.id LIMIT ?"
+    " WHERE t.project = ? AND t.queue = ? AND t.rank = ? AND t.due <= ? AND (t.due, t.id) > (?, ?)"
+    " ORDER BY t.due, t.id LIMIT ?"
 )
 _EXPIRED: Final = (
     f"SELECT {TASK_COLUMNS} {_FROM}"
@@ -70,46 +72,58 @@ _BY_ID: Final = f"SELECT {TASK_COLUMNS} {_FROM} WHERE t.id = ?"
 
 
 class Lane(NamedTuple):
-    """The pending tasks of one queue and one priority, and the least ``due`` among them."""
+    """The pending tasks of one queue and one priority, and the least ``due`` among them.
 
+    ``gated`` (only told by ``next_lane``): whether starts out of the queue have to be admitted.
+    """
+
+    project: str
     queue: str
     rank: int
     first_due: int
+    gated: int
 
 
-def lanes(connection: sqlite3.Connection, queues: Sequence[str]) -> list[Lane]:
+def lanes(connection: sqlite3.Connection) -> Iterator[Lane]:
     """Find the lanes that hold pending tasks, by hopping from one to the next in the index."""
-    found: list[Lane] = []
-    for queue in dict.fromkeys(queues):
-        found.extend(_lanes_of(connection, queue, _BEGINNING))
-    row = None if queues else connection.execute(_NEXT_QUEUE, ("",)).fetchone()
+    row = connection.execute(_NEXT_LANE, ("", "", _BEGINNING)).fetchone()
     while row is not None:
-        first = Lane(*row)
-        found += [first, *_lanes_of(connection, first.queue, first.rank)]
-        row = connection.execute(_NEXT_QUEUE, (first.queue,)).fetchone()
+        lane = Lane(*row)
+        yield lane
+        row = connection.execute(_NEXT_LANE, lane[:3]).fetchone()
+
+
+def earliest_dues(connection: sqlite3.Connection, names: Sequence[str]) -> dict[QueueRef, int]:
+    """Find the least ``due`` of the pending tasks of each queue of those names (none: any)."""
+    found: dict[QueueRef, int] = {}
+    for lane in lanes(connection):
+        if not names or lane.queue in names:
+            ref = queue_ref(lane.project, lane.queue)
+            found[ref] = min(lane.first_due, found.get(ref, lane.first_due))
     return found
 
 
-def _lanes_of(connection: sqlite3.Connection, queue: str, rank: int) -> Iterator[Lane]:
-    """Find the lanes of a queue behind ``rank``."""
-    while (row := connection.execute(_NEXT_RANK, (queue, rank)).fetchone()) is not None:
-        yield Lane(*row)
-        rank = row[1]
+def next_lane(connection: sqlite3.Connection, ref: QueueRef, rank: int = _BEGINNING) -> Lane | None:
+    """Find the lane of a queue behind ``rank``."""
+    row = connection.execute(_NEXT_RANK, (ref.project, ref.name, rank)).fetchone()
+    return None if row is None else Lane(*row)
 
 
-def due_rows(connection: sqlite3.Connection, queues: Sequence[str], limit: int, now: int) -> Iterator[TaskRow]:
-    """Find the rows of due tasks by rank, due, id. Reads little more than what is asked for; rows may be changed."""
-    ready = sorted((lane for lane in lanes(connection, queues) if lane.first_due <= now), key=itemgetter(1))
-    for _, group in groupby(ready, key=itemgetter(1)):
-        same_rank = list(group)
-        chunk = limit if len(same_rank) == 1 else limit // len(same_rank) + 2
-        yield from merge(*(_lane_rows(connection, lane, now, chunk) for lane in same_rank), key=itemgetter(3, 1))
+def due_rows(
+    connection: sqlite3.Connection, ref: QueueRef, lane: Lane | None, limit: int, now: int
+) -> Iterator[TaskRow]:
+    """Find the rows of a queue's due tasks from ``lane`` on, by rank, due, id; rows may be changed meanwhile."""
+    while lane is not None:
+        if lane.first_due <= now:
+            yield from _lane_rows(connection, lane, now, limit)
+        lane = next_lane(connection, ref, lane.rank)
 
 
 def _lane_rows(connection: sqlite3.Connection, lane: Lane, now: int, chunk: int) -> Iterator[TaskRow]:
     after: tuple[int, str] = (_BEGINNING, "")
     while True:
-        rows: list[TaskRow] = fetch_all(connection, _DUE, (lane.queue, lane.rank, now, *after, chunk))
+        values = (lane.project, lane.queue, lane.rank, now, *after, chunk)
+        rows: list[TaskRow] = fetch_all(connection, _DUE, values)
         yield from rows
         if len(rows) < chunk:
             return
@@ -173,17 +187,18 @@ def _clash(connection: sqlite3.Connection, tasks: Sequence[Task], first: int) ->
         found = connection.execute("SELECT n FROM tasks WHERE id = ?", (task.id,)).fetchone()
         if found is not None and found[0] != n:
             return Conflict(str(task), "its id exists already", "make a new id")
-        holder = None if found is not None else _name_holder(connection, task)
+        holder = None if found is not None else name_holder(connection, task)
         if holder is not None:
             return _taken(task, holder)
     return Conflict("store", "a task breaks a rule of the schema", "report this as a bug")
 
 
-def _name_holder(connection: sqlite3.Connection, task: Task) -> str | None:
+def name_holder(connection: sqlite3.Connection, task: Task) -> TaskId | None:
+    """Find the other live task that has the name of a live task."""
     if task.name is None or task.state.status not in LIVE_STATUSES:
         return None
     row = connection.execute(_NAME_HOLDER, (task.project, task.name, task.id)).fetchone()
-    return None if row is None else row[0]
+    return None if row is None else TaskId(row[0])
 
 
 def _taken(task: Task, holder: str) -> Conflict:
@@ -205,7 +220,7 @@ def write_states(connection: sqlite3.Connection, rows: Sequence[tuple[int, Task]
 
 def write_body(connection: sqlite3.Connection, n: int, task: Task) -> None:
     """Write what seldom changes of a task over row ``n``; ``Conflict``, before that, if its name is taken."""
-    holder = _name_holder(connection, task)
+    holder = name_holder(connection, task)
     if holder is not None:
         raise _taken(task, holder)
     connection.execute(_UPDATE_BODY, (*body_row(task), n))

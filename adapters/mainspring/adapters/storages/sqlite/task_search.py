@@ -10,8 +10,9 @@ from typing import Final, TypeAlias, cast
 
 from mainspring.adapters.storages.paging import Position, page, read_cursor
 from mainspring.adapters.storages.sqlite.fetching import fetch_all
-from mainspring.adapters.storages.sqlite.rows import TASK_COLUMNS, TaskRow, Unreadable, read_task
+from mainspring.adapters.storages.sqlite.rows import TASK_COLUMNS, TaskRow, Unreadable, micros, read_task
 from mainspring.core.errors import CorruptHistory
+from mainspring.core.ids import TaskId
 from mainspring.core.ports import Page, TaskQuery
 from mainspring.core.states import STATES
 from mainspring.core.task import Task
@@ -43,9 +44,17 @@ def _newest(connection: sqlite3.Connection, query: TaskQuery, after: Position) -
     """Walk the matching rows. By name or schedule there is one index; else one walk a status, merged."""
     conditions = "t.project = ? AND t.quarantined IS NULL"
     values: list[object] = [query.project]
-    for column, value in (("queue", query.queue), ("name", query.name), ("schedule_id", query.schedule_id)):
+    wanted_values: tuple[tuple[str, object], ...] = (
+        ("queue =", query.queue),
+        ("name =", query.name),
+        ("key =", query.key),
+        ("schedule_id =", query.schedule_id),
+        ("created_at <", micros(query.created_before)),
+        ("ended_at <", micros(query.ended_before)),
+    )
+    for condition, value in wanted_values:
         if value is not None:
-            conditions += f" AND t.{column} = ?"
+            conditions += f" AND t.{condition} ?"
             values.append(value)
     wanted = [status for status in _STATUSES if not query.statuses or status in query.statuses]
     if query.name is not None or query.schedule_id is not None:
@@ -77,3 +86,15 @@ def count(connection: sqlite3.Connection, project: str) -> dict[str, int]:
     """Count the project's tasks by status."""
     rows = connection.execute("SELECT status, count(*) FROM tasks WHERE project = ? GROUP BY status", (project,))
     return dict(rows.fetchall())
+
+
+def ended(
+    connection: sqlite3.Connection, project: str | None, status: str, before: int, limit: int
+) -> list[tuple[int, TaskId]]:
+    """Find tasks that ended before ``before`` in a state, oldest end first: when, and which."""
+    query = "SELECT ended_at, id FROM tasks WHERE status = ? AND ended_at IS NOT NULL AND ended_at < ?"
+    values: list[object] = [status, before]
+    if project is not None:
+        query += " AND project = ?"
+        values.append(project)
+    return connection.execute(f"{query} ORDER BY ended_at, id LIMIT ?", (*values, limit)).fetchall()

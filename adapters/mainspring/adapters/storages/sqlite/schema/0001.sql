@@ -8,6 +8,7 @@ CREATE TABLE tasks (
     project TEXT NOT NULL,
     queue TEXT NOT NULL,
     name TEXT,
+    key TEXT,
     schedule_id TEXT,
     rank INTEGER NOT NULL, -- minus the priority: the order is ascending throughout
     created_at INTEGER NOT NULL,
@@ -24,10 +25,12 @@ CREATE TABLE tasks (
     CHECK ((lease_until IS NOT NULL) = (status IN ('running', 'cancelling') AND quarantined IS NULL)),
     CHECK ((ended_at IS NOT NULL) = (status IN ('succeeded', 'failed', 'cancelled', 'expired')))
 );
-CREATE INDEX tasks_due ON tasks (queue, rank, due, id) WHERE due IS NOT NULL;
+CREATE INDEX tasks_due ON tasks (project, queue, rank, due, id) WHERE due IS NOT NULL;
+CREATE INDEX tasks_keyed ON tasks (project, queue, key, rank, due, id) WHERE due IS NOT NULL AND key IS NOT NULL;
 CREATE INDEX tasks_held ON tasks (lease_until, id) WHERE lease_until IS NOT NULL;
 CREATE UNIQUE INDEX tasks_live_name ON tasks (project, name) WHERE name IS NOT NULL AND ended_at IS NULL;
 CREATE INDEX tasks_live_child ON tasks (schedule_id, id) WHERE schedule_id IS NOT NULL AND ended_at IS NULL;
+CREATE INDEX tasks_ended ON tasks (status, ended_at, id) WHERE ended_at IS NOT NULL;
 CREATE INDEX tasks_newest ON tasks (project, status, created_at, id);
 CREATE INDEX tasks_by_name ON tasks (project, name, created_at, id) WHERE name IS NOT NULL;
 CREATE INDEX tasks_by_schedule ON tasks (schedule_id, created_at, id) WHERE schedule_id IS NOT NULL;
@@ -89,3 +92,24 @@ CREATE TABLE schedule_history (
     crc INTEGER NOT NULL,
     PRIMARY KEY (schedule_id, part)
 ) WITHOUT ROWID;
+
+-- The settings of the queues that were configured, with the log that their limits are judged by.
+CREATE TABLE queues (
+    project TEXT NOT NULL,
+    name TEXT NOT NULL,
+    gated INTEGER NOT NULL CHECK (gated IN (0, 1)),
+    body TEXT NOT NULL,
+    crc INTEGER NOT NULL,
+    PRIMARY KEY (project, name)
+) WITHOUT ROWID;
+
+-- The idempotency keys of creations, and the task that each one made.
+CREATE TABLE idempotency_keys (
+    project TEXT NOT NULL,
+    key TEXT NOT NULL,
+    fingerprint TEXT NOT NULL,
+    task_id TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    PRIMARY KEY (project, key)
+) WITHOUT ROWID;
+CREATE INDEX idempotency_keys_by_age ON idempotency_keys (at);
