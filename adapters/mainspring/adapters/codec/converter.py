@@ -188,9 +188,10 @@ def make_converter() -> Converter:
         converter.register_unstructure_hook(recurrence, write)
     for union, tags in UNIONS.items():
         read = _tagged_reader(converter, tags)
-        _register(
-            converter, union, _remembering(read) if union == RetryPolicy else read, _tagged_writer(converter, tags)
-        )
+        read = _remembering(read) if union == RetryPolicy else read
+        write = _tagged_writer(converter, tags)
+        _register(converter, union, read, write)
+        _register(converter, union | None, _or_none(read), _or_null(write))
     _register(converter, CatchUpMode, _read_mode, _write_mode)
     _register_changes(converter)
     return converter
@@ -209,6 +210,14 @@ def _register_changes(converter: Converter) -> None:
     converter.register_unstructure_hook_factory(_is_change, writer)
     for edit in (Edit, ScheduleEdit):
         converter.register_unstructure_hook(edit, _edit_writer(edit, converter))
+
+
+def _or_none(read: _Read) -> _Read:
+    return lambda value, kind: None if value is None else read(value, kind)
+
+
+def _or_null(write: _Write) -> _Write:
+    return lambda value: None if value is None else write(value)
 
 
 def _register(converter: Converter, union: Any, read: _Read, write: _Write) -> None:

@@ -98,13 +98,16 @@ class Worker:
         _log.info("worker %s has stopped", self._name)
 
     async def run_until_idle(self) -> None:
-        """Work until nothing is due and nothing runs; for tests and batch jobs. ``Unavailable`` is passed on."""
+        """Work until nothing is due that may start, and nothing runs; for tests and batch jobs.
+
+        A rate is waited for, a pause is not. ``Unavailable`` is passed on.
+        """
         async with self._at_work():
             while not self._bell.stopping:
                 if await self._turn():
                     await asyncio.sleep(0)
-                elif self._runs:
-                    await self._bell.rest(self._settings.heartbeat.total_seconds())
+                elif self._runs or self._again is not None:
+                    await self._bell.rest(min(self._rest, self._settings.heartbeat.total_seconds()))
                 else:
                     return
             await self._drain()
