@@ -375,6 +375,21 @@ def test_a_result_that_storages_cannot_keep_is_made_storable() -> None:
     run(scenario())
 
 
+def test_a_task_that_was_not_started_in_time_expires() -> None:
+    """Taken after its ``start_by``, a task ends as expired, and its call is not made."""
+
+    async def scenario() -> None:
+        house = House()
+        (task,) = house.add(start_by=house.memory.now() + timedelta(seconds=0.05))
+        await asyncio.sleep(0.1)
+        async with house.working():
+            await house.ended(task)
+        assert house.status(task) == "expired"
+        assert house.executor.started == []
+
+    run(scenario())
+
+
 def test_run_until_idle_ends_when_nothing_is_due_and_nothing_runs() -> None:
     """What is due is worked off, retries without a delay included; what is due later is left."""
 

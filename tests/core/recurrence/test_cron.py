@@ -138,6 +138,10 @@ def test_the_second_opinion_is_empty_where_croniter_cannot_read() -> None:
     assert croniter_fires(Cron.parse("5 0 0 * * *", seconds=True), at(2024, 1, 1), 1) == (at(2024, 1, 1, 0, 0, 5),)
     joined = Cron.parse("0 0 13 * 5", days="and")
     assert croniter_fires(joined, at(2024, 1, 1), 1) == (at(2024, 9, 13),)
+    assert croniter_fires(Cron.parse("0 0 13 * 5"), at(2024, 1, 1), 1) == (at(2024, 1, 5),)
+    assert croniter_fires(zoned, at(2024, 1, 1, 12), 1)[0].tzinfo is UTC
+    with pytest.raises(InvalidRecurrence, match=r"^after: "):
+        croniter_fires(joined, datetime.fromisoformat("2024-01-01"), 1)
 
 
 CALENDAR = [
@@ -181,6 +185,8 @@ CALENDAR = [
     ("0 0 * * MON#2", ["2024-01-08 00:00", "2024-02-12 00:00"]),
     ("0 0 * * 4#5", ["2024-02-29 00:00", "2024-05-30 00:00"]),
     ("0 0 * * 1#1,7#5", ["2024-02-05 00:00", "2024-03-04 00:00", "2024-03-31 00:00"]),
+    ("0 0 * 9 7#1", ["2024-09-01 00:00"]),
+    ("0 0 * 9 7L", ["2024-09-29 00:00"]),
     ("0 0 ? * 1", ["2024-01-08 00:00"]),
     ("0 0 1 * ?", ["2024-02-01 00:00"]),
 ]
@@ -383,7 +389,18 @@ def test_a_cron_survives_pickling_and_copying() -> None:
 
 @given(text=texts, civil=civil_times)
 def test_the_masks_match_what_the_checker_matches(text: str, civil: datetime) -> None:
-    """One civil minute, asked about directly, matches by the masks exactly where it does by the rule's words."""
-    minute = civil.replace(second=0, microsecond=0)
-    assert Cron.parse(text).masks.matches(minute) == matches(text, minute)
-    assert not Cron.parse(text).masks.matches(minute.replace(second=1))
+    """A civil minute, asked about directly, matches by the masks exactly where it does by the rule's words."""
+    cron = Cron.parse(text)
+    found = next_after(cron, civil.replace(tzinfo=UTC)) or at(2024, 1, 1)
+    for minutes in (-1441, -1440, -60, -1, 0, 1, 60, 1440):
+        minute = found.replace(tzinfo=None) + timedelta(minutes=minutes)
+        assert cron.masks.matches(minute) == matches(text, minute)
+        assert not cron.masks.matches(minute.replace(second=1))
+
+
+def test_the_masks_match_to_the_second() -> None:
+    """With a field of seconds a match is one second."""
+    masks = Cron.parse("30 5 * * * *", seconds=True).masks
+    assert masks.matches(at(2024, 1, 1, 0, 5, 30))
+    assert not masks.matches(at(2024, 1, 1, 0, 5, 0))
+    assert not masks.matches(at(2024, 1, 1, 0, 5, 31))

@@ -25,6 +25,7 @@ SENTENCES = {
     "0-59/20 * * * *": "Every 20 minutes",
     "*/7 * * * *": "Every 7 minutes from minute 0 to 56",
     "5/20 * * * *": "Every 20 minutes from minute 5 to 45",
+    "1/2 * * * *": "Every 2 minutes from minute 1 to 59",
     "*/40 * * * *": "At minutes 0 and 40 of every hour",
     "0 * * * *": "Every hour, on the hour",
     "0 */2 * * *": "Every 2 hours, on the hour",
@@ -100,6 +101,7 @@ def test_a_cron_in_plain_english(text: str, sentence: str) -> None:
         ("0 30 2 * * *", "At 02:30 every day"),
         ("15 30 2 * * *", "At 02:30:15 every day"),
         ("5 0 * * * *", "At second 5 at minute 0 of every hour"),
+        ("10,20 30 2 * * *", "At seconds 10 and 20 at minute 30 from 02:00 to 02:59"),
     ],
 )
 def test_a_cron_with_seconds(text: str, sentence: str) -> None:
@@ -292,6 +294,21 @@ def test_an_rrule_in_a_zone_is_touched_as_well() -> None:
     excluded = describe_dst(RRule.parse(f"{text}\nEXDATE;TZID=Europe/Berlin:20240331T023000"), NEW_YEAR)
     assert excluded is not None
     assert excluded.fires == ()
+
+
+def test_the_times_of_an_rrule_are_local_and_its_instants_are_not() -> None:
+    """Only rules of days and longer make local times; RDATE and EXDATE in UTC are instants, and no local times."""
+    noon = "DTSTART;TZID=Europe/Berlin:20240101T120000\nRRULE:FREQ=DAILY"
+    assert describe_dst(RRule.parse(f"{noon}\nRDATE:20240331T023000Z"), NEW_YEAR) is None
+    assert describe_dst(RRule.parse(f"{noon}\nRRULE:FREQ=HOURLY"), NEW_YEAR) is None
+    night = "DTSTART;TZID=Europe/Berlin:20240101T023000\nRRULE:FREQ=DAILY\nEXDATE:20240331T023000Z"
+    effect = describe_dst(RRule.parse(night), NEW_YEAR)
+    assert effect is not None
+    assert (effect.shift, effect.fires) == (SPRING, (datetime(2024, 3, 31, 1, 30, tzinfo=UTC),))
+    west = RRule.parse("DTSTART;TZID=America/New_York:20240310T023000\nRRULE:FREQ=DAILY;COUNT=1")
+    effect = describe_dst(west, NEW_YEAR)
+    assert effect is not None
+    assert effect.times == (datetime.fromisoformat("2024-03-10T02:30"),)
 
 
 @settings(max_examples=60)

@@ -119,7 +119,7 @@ class Worker:
             try:
                 yield
             finally:
-                await self._runs.close(LAST_WAIT)
+                await self._runs.close(0 if self._bell.stopping else LAST_WAIT)  # a drain has waited already
 
     # --- the cycle -----------------------------------------------------------------------------------------------
 

@@ -117,7 +117,6 @@ def croniter_fires(cron: Cron, after: datetime, count: int) -> tuple[datetime, .
         walk = croniter(
             cron.text,
             utc_instant("after", after).astimezone(load_zone(cron.timezone)),
-            ret_type=datetime,
             day_or=cron.days != "and",
             second_at_beginning=cron.seconds,
         )

@@ -104,7 +104,7 @@ def _search(masks: Masks, policy: Policy, zone: ZoneInfo, after: datetime) -> da
         found = _near(masks, policy, shift, after)
         if found is not None:
             return found
-        floor = max(floor, _last_reached(shift))
+        floor = max(floor, _marked(shift.civil_end) - _TICK)  # the second pass of a fold has been judged
     return _search_ahead(masks, policy, zone, after, floor)
 
 
@@ -133,11 +133,6 @@ def _shift_behind(policy: Policy, zone: ZoneInfo, civil: datetime, after: dateti
         if shift is not None and shift.is_gap and after < shift.at + shift.length:
             return shift
     return None
-
-
-def _last_reached(shift: Shift) -> datetime:
-    """Give the last civil time on the far side that ``_near`` has judged."""
-    return _marked(shift.civil_end) - _TICK + (shift.length if shift.is_gap else timedelta(0))
 
 
 def _near(masks: Masks, policy: Policy, shift: Shift, after: datetime) -> datetime | None:

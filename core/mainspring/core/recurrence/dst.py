@@ -142,7 +142,7 @@ def _offset(civil: datetime, zone: tzinfo) -> timedelta:
 
 def _within(civil: datetime, offset: timedelta) -> tuple[datetime, ...]:
     try:
-        return ((civil - offset).replace(tzinfo=UTC, fold=0),)
+        return ((civil - offset).replace(tzinfo=UTC),)
     except OverflowError:
         return ()
 
