@@ -194,7 +194,7 @@ def test_retry_after(status: int, headers: tuple[str, ...], expected: timedelta 
 @pytest.mark.parametrize(
     ("body", "headers", "expected"),
     [
-        (gzip.compress("zipped ü".encode(, mtime=0)), ("Content-Encoding: gzip",), "zipped ü"),
+        (gzip.compress("zipped ü".encode(), mtime=0), ("Content-Encoding: gzip",), "zipped ü"),
         (zlib.compress(b"deflated"), ("Content-Encoding: deflate",), "deflated"),
         (b"broken zip", ("Content-Encoding: gzip",), "broken zip"),
         (b"123", ("Content-Encoding: br",), "(3 bytes or more in the coding br)"),
