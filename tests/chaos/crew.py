@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from functools import cache
 from pathlib import Path
 
@@ -28,3 +29,19 @@ async def note(context: Context, seconds: float = 0.0) -> None:
     os.write(_log(), line(context.task_id, context.attempt))
     if seconds:
         await asyncio.sleep(seconds)
+
+
+@app.task("hold")
+async def hold(context: Context, seconds: float) -> None:
+    """Write the call down, and when it begins and ends."""
+    os.write(_log(), line(context.task_id, context.attempt))
+    run = f"{context.task_id}/{context.run}"
+    os.write(_spans(), f"begin {run} {time.time_ns()}\n".encode())
+    await asyncio.sleep(seconds)
+    os.write(_spans(), f"end {run} {time.time_ns()}\n".encode())
+
+
+@cache
+def _spans() -> int:
+    path = Path(os.environ["CHAOS_LOGS"]) / f"{os.getpid()}.spans"
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)

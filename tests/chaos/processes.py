@@ -16,11 +16,16 @@ PATIENCE = 600.0
 """Seconds after which a scenario is given up."""
 
 
+def _path() -> str:
+    """Where the processes look for modules: where this one does, and in the tests."""
+    return os.pathsep.join([str(TESTS), *filter(None, [os.environ.get("PYTHONPATH")])])
+
+
 class Worker:
     """A worker process, by the real command line."""
 
     def __init__(self, folder: Path, store: str, *, lease: str, grace: str = "25s", concurrency: int = 50) -> None:
-        environment = os.environ | {"CHAOS_LOGS": str(folder), "PYTHONPATH": str(TESTS)}
+        environment = os.environ | {"CHAOS_LOGS": str(folder), "PYTHONPATH": _path()}
         command = [sys.executable, "-m", "mainspring.cli", "worker", "--store", store, "--import", "chaos.crew"]
         options = ["--lease", lease, "--grace", grace, "--concurrency", str(concurrency), "--log-level", "error"]
         with (folder / "workers.err").open("ab") as errors:

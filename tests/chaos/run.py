@@ -15,7 +15,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from chaos import scenarios
+from chaos import scenarios, semantics
 from chaos.ledger import Figure
 
 BOUNDED: dict[str, Callable[[Path], list[Figure]]] = {
@@ -24,11 +24,17 @@ BOUNDED: dict[str, Callable[[Path], list[Figure]]] = {
     "f13": scenarios.f13,
     "rolling": scenarios.rolling,
     "idle": lambda folder: scenarios.idle(folder, seconds=10),
+    "f9": semantics.down,
+    "f10": semantics.stale,
+    "f11": semantics.limits,
+    "f11-rate": semantics.rate,
 }
 FULL: dict[str, Callable[[Path], list[Figure]]] = BOUNDED | {
     "f13": lambda folder: scenarios.f13(folder, tasks=20_000, kills=200),
     "rolling": lambda folder: scenarios.rolling(folder, restarts=100),
     "idle": scenarios.idle,
+    "f11": lambda folder: semantics.limits(folder, tasks=20_000, workers=16, kills=100),
+    "f11-rate": lambda folder: semantics.rate(folder, tasks=20_000, workers=16, kills=100),
 }
 
 

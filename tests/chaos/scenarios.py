@@ -23,23 +23,23 @@ BULK = 1_000
 def house(folder: Path, *, tasks: int = 10_000, kills: int = 20) -> list[Figure]:
     """HTTP tasks in SQLite, two workers, kill -9 spread over the run."""
     log = folder / "receiver.log"
-    with receiver(log, milliseconds=5) as url, _store(folder) as store:
-        ids = _fill(store, HttpCall(url=url, body="{}"), tasks)
-        with crew_of(2, lambda: Worker(folder, _url(folder), lease="2s")) as crew:
-            killed = _kill_by_progress(crew, [log], tasks, kills)
-            _all_ended(store, tasks)
+    with receiver(log, milliseconds=5) as url, open_store(folder) as store:
+        ids = fill(store, HttpCall(url=url, body="{}"), tasks)
+        with crew_of(2, lambda: Worker(folder, store_url(folder), lease="2s")) as crew:
+            killed = kill_by_progress(crew, [log], tasks, kills)
+            all_ended(store, tasks)
         figures = judge(store.sync, ids, deliveries([log]))
     return [Figure("kill -9 among 2 workers", str(kills), str(killed), killed == kills), *figures]
 
 
 def f13(folder: Path, *, tasks: int = 2_000, kills: int = 20) -> list[Figure]:
     """F13: four processes on one SQLite file, kill -9 spread over the run, the file checked afterwards."""
-    with _store(folder) as store:
-        ids = _fill(store, _note(0.005), tasks)
-        with crew_of(4, lambda: Worker(folder, _url(folder), lease="2s", concurrency=20)) as crew:
-            killed = _kill_by_progress(crew, _Logs(folder), tasks, kills)
-            _all_ended(store, tasks)
-        figures = judge(store.sync, ids, deliveries(_Logs(folder)))
+    with open_store(folder) as store:
+        ids = fill(store, note_call(0.005), tasks)
+        with crew_of(4, lambda: Worker(folder, store_url(folder), lease="2s", concurrency=20)) as crew:
+            killed = kill_by_progress(crew, Logs(folder), tasks, kills)
+            all_ended(store, tasks)
+        figures = judge(store.sync, ids, deliveries(Logs(folder)))
     done = Figure("kill -9 among 4 processes", str(kills), str(killed), killed == kills)
     return [done, *figures, sound(folder / "main.db")]
 
@@ -47,11 +47,11 @@ def f13(folder: Path, *, tasks: int = 2_000, kills: int = 20) -> list[Figure]:
 def wake(folder: Path, *, samples: int = 50) -> list[Figure]:
     """A task added by this process is started by an idle worker in another one."""
     waits: list[float] = []
-    with _store(folder) as store, crew_of(1, lambda: Worker(folder, _url(folder), lease="30s")):
-        _run_one(store)
+    with open_store(folder) as store, crew_of(1, lambda: Worker(folder, store_url(folder), lease="30s")):
+        run_one(store)
         for number in range(samples):
             time.sleep(0.1 + number % 7 * 0.01)  # idle, and out of step with any poll
-            waits.append(_run_one(store))
+            waits.append(run_one(store))
     got = f"median {median(waits):.0f} ms, longest {max(waits):.0f} ms"
     return [Figure("added here, started in another process", "median ≤ 300 ms", got, median(waits) <= 300)]
 
@@ -60,17 +60,17 @@ def rolling(folder: Path, *, restarts: int = 10) -> list[Figure]:
     """F12: SIGTERM to one worker after the other under load; nothing is run twice, nothing is lost."""
     grace = 5.0
     ended: list[tuple[int, float]] = []
-    with _store(folder) as store:
+    with open_store(folder) as store:
         ids: list[str] = []
-        hire = lambda: Worker(folder, _url(folder), lease="10s", grace=f"{grace:.0f}s", concurrency=20)  # noqa: E731
+        hire = lambda: Worker(folder, store_url(folder), lease="10s", grace=f"{grace:.0f}s", concurrency=20)  # noqa: E731
         with crew_of(2, hire) as crew:
             for turn in range(restarts):
-                ids += _fill(store, _note(0.2), 100)
+                ids += fill(store, note_call(0.2), 100)
                 reached = len(ids) - 60
-                wait_for(lambda reached=reached: lines(_Logs(folder)) >= reached)  # type: ignore[misc]
+                wait_for(lambda reached=reached: lines(Logs(folder)) >= reached)  # type: ignore[misc]
                 ended.append(crew.restart(turn))
-            _all_ended(store, len(ids))
-        arrived = deliveries(_Logs(folder))
+            all_ended(store, len(ids))
+        arrived = deliveries(Logs(folder))
         figures = judge(store.sync, ids, arrived)
     duplicates = sum(len(times) - 1 for times in arrived.values())
     slowest = max(seconds for _, seconds in ended)
@@ -86,8 +86,8 @@ def rolling(folder: Path, *, restarts: int = 10) -> list[Figure]:
 
 def idle(folder: Path, *, seconds: float = 20) -> list[Figure]:
     """A worker with nothing to do uses next to nothing."""
-    with _store(folder) as store, crew_of(1, lambda: Worker(folder, _url(folder), lease="30s")) as crew:
-        _run_one(store)
+    with open_store(folder) as store, crew_of(1, lambda: Worker(folder, store_url(folder), lease="30s")) as crew:
+        run_one(store)
         time.sleep(1)
         process = crew.places[0].process.pid
         before = cpu_seconds(process)
@@ -103,7 +103,7 @@ def idle(folder: Path, *, seconds: float = 20) -> list[Figure]:
 # --- what they share -------------------------------------------------------------------------------------------------
 
 
-class _Logs:
+class Logs:
     """The logs of all workers that there were."""
 
     def __init__(self, folder: Path) -> None:
@@ -113,27 +113,27 @@ class _Logs:
         return iter(self._folder.glob("*.log"))
 
 
-def _url(folder: Path) -> str:
+def store_url(folder: Path) -> str:
     return f"sqlite:///{folder / 'main.db'}"
 
 
-def _store(folder: Path) -> Mainspring:
+def open_store(folder: Path) -> Mainspring:
     """The store of a scenario, open in this process, with the crew's functions known."""
-    return app.on(_url(folder))
+    return app.on(store_url(folder))
 
 
-def _note(seconds: float) -> FunctionCall:
+def note_call(seconds: float) -> FunctionCall:
     return FunctionCall(function="note", arguments=f'{{"seconds":{seconds}}}')
 
 
-def _fill(store: Mainspring, call: Call, tasks: int) -> list[str]:
+def fill(store: Mainspring, call: Call, tasks: int, queue: str = "default") -> list[str]:
     """Store tasks in bulk; every one of them was acknowledged."""
-    request = TaskRequest(call=call, retry=AGAIN)
+    request = TaskRequest(call=call, retry=AGAIN, queue=queue)
     rows = [store.sync.create_tasks([request] * min(BULK, tasks - n)) for n in range(0, tasks, BULK)]
     return [task.id for row in rows for task in row]
 
 
-def _kill_by_progress(crew: Crew, logs: Iterable[Path], tasks: int, kills: int) -> int:
+def kill_by_progress(crew: Crew, logs: Iterable[Path], tasks: int, kills: int) -> int:
     """Kill workers in turn, each time a further part of the tasks has arrived; tell how many were killed."""
     for turn in range(kills):
         reached = (turn + 1) * tasks // (kills + 1)
@@ -143,11 +143,11 @@ def _kill_by_progress(crew: Crew, logs: Iterable[Path], tasks: int, kills: int) 
     return kills
 
 
-def _all_ended(store: Mainspring, tasks: int) -> bool:
+def all_ended(store: Mainspring, tasks: int) -> bool:
     return wait_for(lambda: store.sync.count_tasks().get("succeeded", 0) >= tasks, 0.1)
 
 
-def _run_one(store: Mainspring) -> float:
+def run_one(store: Mainspring) -> float:
     """Add a task and wait for its end; gives the milliseconds from its creation to its start."""
     task = store.sync.enqueue("note", retry=AGAIN)
     wait_for(lambda: store.sync.get_task(task.id).state.status == "succeeded", 0.005)
