@@ -209,7 +209,7 @@ class DayRule:
         return sum((1 << starts[month + 1]) - (1 << starts[month]) for month in range(phase, 12, interval))
 
     def _periods(self, year: int) -> Iterator[list[int]]:
-        """Give the days (ordinals) of each period that may have a moment in the year, moved by SKIP, not yet picked from."""
+        """Give the days (ordinals) of each period near the year, moved by SKIP and not yet picked from."""
         interval = self.rule.interval
         if self.rule.freq == "WEEKLY":
             first = self._week_start(self._day)
@@ -358,7 +358,10 @@ def _exists(day: int, length: int, skip: str) -> bool:
 
 
 def _place(day: int, length: int, skip: str) -> int:
-    """Where a day counted from 1 (or from the end) lies, from 0; one that does not exist is moved (RFC 7529 section 4.1)."""
+    """Where a day counted from 1 (or from the end) lies, from 0.
+
+    One that does not exist is moved (RFC 7529 section 4.1).
+    """
     if day > 0:
         return min(day, length + (skip == "FORWARD")) - 1
     return max(length + day, -1 if skip == "BACKWARD" else 0)

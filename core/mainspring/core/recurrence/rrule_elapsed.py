@@ -60,8 +60,8 @@ class ElapsedRule:
     """The moments of an HOURLY, MINUTELY or SECONDLY rule, in local seconds under a given offset."""
 
     __slots__ = (
-        "_anchor", "_classes", "_days", "_grids", "_held", "_interval", "_masks", "_residues", "_rest", "_runs", "_slots", "_step",
-        "_unit", "_width", "barren", "plain_step", "rule", "start", "work",
+        "_anchor", "_classes", "_days", "_grids", "_held", "_interval", "_masks", "_residues", "_rest", "_runs",
+        "_slots", "_step", "_unit", "_width", "barren", "plain_step", "rule", "start", "work",
     )  # fmt: skip
 
     def __init__(self, rule: Rule, start: int, instant: int, easter: Easter) -> None:
@@ -151,9 +151,8 @@ class ElapsedRule:
             later = self._slot(grid, day, slot + 1)
             if later is not None:
                 return self._before(end, day, later, grid.rests[0])
-        for day, slot in self._later(grid, day + 1, (end - 1) // DAY_SECONDS):
-            return self._before(end, day, slot, grid.rests[0])
-        return None
+        found = next(self._later(grid, day + 1, (end - 1) // DAY_SECONDS), None)
+        return None if found is None else self._before(end, *found, grid.rests[0])
 
     def _before(self, end: int, day: int, slot: int, rest: int) -> int | None:
         moment = day * DAY_SECONDS + slot * self._unit + rest
@@ -193,7 +192,10 @@ class ElapsedRule:
                     yield first + days[place], slot
 
     def _strides(self, grid: _Grid, day: int, last: int) -> Iterator[tuple[int, int]]:
-        """Do the same for an INTERVAL longer than a day: go from period to period, or through the named days if fewer."""
+        """Do the same for an INTERVAL longer than a day.
+
+        Go from period to period, or through the named days if fewer.
+        """
         interval, width = self._interval, self._width
         for year in range(year_of(day), year_of(last) + 1):
             start, days = calendar_of(year)[0], self._days_of(year)

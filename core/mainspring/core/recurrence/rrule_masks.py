@@ -166,7 +166,10 @@ def _first_week(year: int, wkst: int) -> int:
 
 
 def _weekday_mask(rule: Rule, leap: bool, first_weekday: int) -> int:
-    """BYDAY: notes 1 and 2 of section 3.3.10; an ordinal counts in the month, or in the year where no month is named."""
+    """BYDAY.
+
+    Notes 1 and 2 of section 3.3.10; an ordinal counts in the month, or in the year where no month is named.
+    """
     starts, length, mask = MONTH_STARTS[leap], 365 + leap, 0
     by_month = rule.freq == "MONTHLY" or bool(rule.bymonth)
     spans = tuple(pairwise(starts)) if by_month else ((0, length),)

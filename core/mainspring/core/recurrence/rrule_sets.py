@@ -47,8 +47,8 @@ class Branch:
     def next(self, least: int, known: tuple[int, int] | None = None) -> int | None:
         """Give the first instant that is not before ``least``.
 
-        ``known`` is an instant and the number of instances up to it, from a checkpoint. Raises ``InvalidRecurrence`` where
-        COUNT reaches too far to be followed.
+        ``known`` is an instant and the number of instances up to it, from a checkpoint. Raises ``InvalidRecurrence``
+        where COUNT reaches too far to be followed.
         """
         found = self._walk.next(least) if least <= self._until else None
         if found is None or found > self._until or self._count is None:
@@ -177,7 +177,7 @@ class InstanceSet:
     def _day_start(self, day: int) -> int:
         """The first instant of a local day; in the last hours of the year 9999 none is left."""
         try:
-            midnight = datetime.fromordinal(day)  # noqa: DTZ -- civil
+            midnight = datetime.fromordinal(day)  # a civil time
         except (ValueError, OverflowError):
             return LAST_SECOND + 1
         found = instants(midnight, self._zone, gap="after", fold="first")

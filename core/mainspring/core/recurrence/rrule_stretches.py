@@ -1,16 +1,17 @@
 """A zone cut into stretches of one offset: where local time is UTC plus a constant.
 
-Seconds count from the midnight before 0001-01-01, in UTC and in local time alike, so that day ``n`` begins at
-``n * 86400``. The stretches of a UTC year are made once for a zone and a policy. Each says which local times it gives
-the instants of, by the policy for folds, and which local times of the gap before it, if there is one, stand for instants
+Seconds count from the midnight before 0001-01-01, in UTC and in local time alike, so that day ``n`` begins at ``n *
+86400``. The stretches of a UTC year are made once for a zone and a policy. Each says which local times it gives the
+instants of, by the policy for folds, and which local times of the gap before it, if there is one, stand for instants
 within it:
 
 * ``offset_before``: RFC 5545 section 3.3.5, "interpreted using the UTC offset before the gap";
 * ``after``: all of them stand for the first instant after the gap;
 * ``skip``: none does; section 3.3.10 calls such an instance invalid and wants it ignored.
 
-From the year 2100 on a zone goes by its yearly rule (tzdata names single shifts to 2087), which names weekdays of months:
-there all years of one shape, leap or not and begun on the same weekday, are alike, and the far future costs nothing.
+From the year 2100 on a zone goes by its yearly rule (tzdata names single shifts to 2087), which names weekdays of
+months: there all years of one shape, leap or not and begun on the same weekday, are alike, and the far future costs
+nothing.
 """
 
 from __future__ import annotations
@@ -42,8 +43,8 @@ _FOLD_CHOICES: Final = ("first", "second", "both")
 class Stretch:
     """Local times ``start`` to before ``end`` stand for the instants ``offset`` before them.
 
-    The local times ``gap_start`` to before ``gap_end``, which do not exist, stand for the instants ``gap_offset`` before
-    them, or all for ``gap_instant`` where that is not None; the two are equal where there is no such gap.
+    The local times ``gap_start`` to before ``gap_end``, which do not exist, stand for the instants ``gap_offset``
+    before them, or all for ``gap_instant`` where that is not None; the two are equal where there is no such gap.
     """
 
     start: int
@@ -102,7 +103,10 @@ def _of_shape(shape: tuple[bool, int]) -> int:
 
 @lru_cache(maxsize=8_192)
 def stretches(zone: ZoneInfo, year: int, gap: Gap, fold: Fold, elapsed: bool) -> tuple[Stretch, ...]:
-    """Give the stretches of a UTC year, in order. For rules of elapsed time (``elapsed``) each is whole, without a gap."""
+    """Give the stretches of a UTC year, in order.
+
+    For rules of elapsed time (``elapsed``) each is whole, without a gap.
+    """
     other = alias(year)
     if other != year:
         seconds = (year_start(year) - year_start(other)) * DAY_SECONDS

@@ -4,9 +4,9 @@ A *series* gives local moments. The walk lays them over the stretches of the zon
 local time less the offset; the moments of a gap go where the policy sends them, and two that meet are one. That keeps
 results strictly increasing, and COUNT counts results.
 
-COUNT is turned into an end, once: the instant of the last instance. Rules without BY parts find it by multiplication, all
-others year by year, and a year costs no more for having more moments. The work is bounded: what lies beyond the bound
-is not guessed but refused, until the caller passes a checkpoint.
+COUNT is turned into an end, once: the instant of the last instance. Rules without BY parts find it by multiplication,
+all others year by year, and a year costs no more for having more moments. The work is bounded: what lies beyond the
+bound is not guessed but refused, until the caller passes a checkpoint.
 """
 
 from __future__ import annotations
