@@ -24,6 +24,7 @@ MAX_WORDS: Final = 3
 
 _TICK: Final = timedelta(microseconds=1)
 _DAY: Final = timedelta(days=1)
+_HALF_A_DAY: Final = timedelta(hours=12)
 
 
 @frozen(kw_only=True)
@@ -143,17 +144,20 @@ def gap_policy(rule: Recurrence, shift: Shift) -> str:
     return rule.gap if isinstance(rule, RRule) else "skip"
 
 
-def change_words(change: Change, zone_name: str) -> str:
-    """Say what a change does: ``clocks go forward 02:00 to 03:00 (CET +01:00 to CEST +02:00)``."""
+def change_words(change: Change, rule: Recurrence, zone_name: str) -> str:
+    """Say what a change does, and which times are left out: ``clocks go back, 03:00 to 02:00 (CEST +02:00 to …)``."""
     shift, zone = change.shift, load_zone(zone_name)
     before, after = (shift.at - _TICK).astimezone(zone), shift.at.astimezone(zone)
-    start, end = shift.civil_start, shift.civil_end
-    span = (start, end) if shift.is_gap else (end, start)
+    span = (shift.civil_start, shift.civil_end) if shift.is_gap else (shift.civil_end, shift.civil_start)
+    far = shift.length >= _HALF_A_DAY
+    start, end = (f"{moment:%Y-%m-%d} {clock(moment)}" if far else clock(moment) for moment in span)
     names = f"{_named(before, shift.before)} to {_named(after, shift.after)}"
-    far = start.date() != (end - _TICK).date()
-    ends = [f"{moment:%a %Y-%m-%d} {clock(moment)}" if far else clock(moment) for moment in span]
-    words = f"clocks go {'forward' if shift.is_gap else 'back'}, {ends[0]} to {ends[1]} ({names})"
-    return words
+    words = f"clocks go {'forward' if shift.is_gap else 'back'}, {start} to {end} ({names})"
+    if not (change.times and shift.is_gap and gap_policy(rule, shift) == "skip"):
+        return words
+    one = len(change.times) == 1
+    verbs = ("does", "is") if one else ("do", "are")
+    return f"{words}: {few([clock(time) for time in change.times])} {verbs[0]} not exist and {verbs[1]} left out"
 
 
 def _named(local: datetime, offset: timedelta) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from calendar import monthrange
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final
 
 import click
@@ -74,11 +74,12 @@ class Year:
     def _cell(self, day: date, colour: bool) -> str:
         way = self.changes.get(day, 0)
         mark = ">" if way > 0 else "<" if way < 0 else " "
-        text = f"{day.day:2}" if day in self.fires else " ·"
+        text = str(day.day) if day in self.fires else "·"
+        pad = " " * (2 - len(text))
         if colour:
             text = click.style(text, fg="green", bold=True) if day in self.fires else click.style(text, dim=True)
             mark = click.style(mark, fg="yellow", bold=True) if way else mark
-        return mark + text
+        return pad + mark + text
 
 
 def _fire_days(rule: Recurrence, zone_name: str, year: int) -> Iterator[date]:
@@ -96,7 +97,7 @@ def _fire_days(rule: Recurrence, zone_name: str, year: int) -> Iterator[date]:
 
 def _begin(zone_name: str, day: date) -> datetime:
     """Give the first instant of a local day."""
-    return instants(datetime(day.year, day.month, day.day), load_zone(zone_name), gap="after")[0]
+    return instants(datetime.combine(day, time.min), load_zone(zone_name), gap="after")[0]
 
 
 def _change_days(zone_name: str, year: int) -> Iterator[tuple[date, int]]:

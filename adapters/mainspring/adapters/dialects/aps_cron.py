@@ -8,6 +8,7 @@ from typing import Final
 from mainspring.adapters.dialects.aps_fields import WEEKDAYS, CronTrigger, items
 from mainspring.adapters.dialects.imported import Refused
 from mainspring.core.recurrence import Cron, Recurrence, RRule
+from mainspring.core.recurrence.cron_syntax import DayRule
 
 _OUR_DAYS: Final = tuple(name.upper() for name in WEEKDAYS)
 _RRULE_DAYS: Final = tuple(name[:2] for name in _OUR_DAYS)
@@ -36,16 +37,18 @@ def to_recurrence(trigger: CronTrigger, zone: str, now: datetime) -> Recurrence 
     seconds = texts["second"] != "0"
     fields = [_plain(texts[name]) for name in (("second",) if seconds else ()) + ("minute", "hour")]
     text = " ".join([*fields, day, _plain(texts["month"]), weekday])
-    return Cron.parse(text, zone, seconds=seconds, days="or" if _mixed(trigger) else "and")
+    return Cron.parse(text, zone, seconds=seconds, days=_joined(trigger, day, weekday))
 
 
 def _plain(text: str) -> str:
     return ",".join(items(text)).upper()
 
 
-def _mixed(trigger: CronTrigger) -> bool:
-    """Tell whether ``day`` has numbers beside positions: either is enough there."""
-    return bool(trigger.day.positions) and bool(trigger.day.numbers or trigger.day.last)
+def _joined(trigger: CronTrigger, day: str, weekday: str) -> DayRule:
+    """Tell how our two day fields are joined: by OR only where ``day`` has numbers beside positions."""
+    if trigger.day.positions and (trigger.day.numbers or trigger.day.last):
+        return "or"
+    return "debian" if "*" in (day, weekday) else "and"  # with a plain * the default is the same
 
 
 def _days(trigger: CronTrigger) -> tuple[str, str]:

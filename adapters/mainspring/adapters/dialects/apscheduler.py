@@ -139,10 +139,10 @@ def _cron(fields: Document, zone: str, now: datetime, differs: list[str]) -> Car
 
 def _cron_differs(trigger: CronTrigger, cron: Cron) -> tuple[str, ...]:
     found: list[str] = []
-    weekday, day = trigger.texts["day_of_week"], trigger.texts["day"]
+    weekday = trigger.texts["day_of_week"]
     if any(character.isdigit() for character in weekday):
         found.append(_NUMBERED.format(given=weekday, ours=cron.text.split()[-1]))
-    if weekday != "*" and day != "*":
+    if cron.days == "and":
         found.append(_ALL.format(days=cron.days))
     return tuple(found)
 

@@ -109,8 +109,7 @@ def _outcome(entry: Document, rule: object, zone: str, now: datetime) -> Carried
         return Once(at=clocked, differs=paused)
     if any(name in found for name in FIELDS):
         recurrence, times = read_crontab_fields(found, zone)
-        both = recurrence.text.split()[2] != "*" and recurrence.text.split()[4] != "*"
-        differs = (*((_DAYS,) if both else ()), *paused)
+        differs = (*((_DAYS,) if recurrence.days == "and" else ()), *paused)
         return Carried(recurrence=recurrence, clock=CeleryClock(times=times, zone=zone), differs=differs)
     return _interval(entry, found, zone, now, paused)
 

@@ -16,7 +16,7 @@ from typing import Final, cast
 
 from attrs import frozen
 
-from mainspring.adapters.dialects.documents import Unfit, kind, shown
+from mainspring.adapters.dialects.documents import Unfit, shown
 from mainspring.adapters.dialects.wall_times import WallTimes
 from mainspring.core.recurrence import Cron
 
@@ -62,22 +62,22 @@ def read_crontab_fields(given: Mapping[str, object], zone: str) -> tuple[Cron, W
     times = WallTimes(
         day_matches=day_matches, hours=tuple(sorted(values["hour"])), minutes=tuple(sorted(values["minute"]))
     )
-    return Cron.parse(text, zone, days="and"), times
+    both = "*" not in (text.split()[2], text.split()[4])  # with a plain * the default is the same
+    return Cron.parse(text, zone, days="and" if both else "debian"), times
 
 
 def _items(name: str, value: object) -> list[str]:
     if value is None:
         return ["*"]
-    if isinstance(value, int) and not isinstance(value, bool):
+    if isinstance(value, list):
+        listed = cast("list[object]", value)
+        if 0 < len(listed) <= _MAX_LIST:
+            return [str(item) for item in listed]
+    elif isinstance(value, int) and not isinstance(value, bool):
         return [str(value)]
-    if isinstance(value, str) and len(value) <= _MAX_TEXT:
+    elif isinstance(value, str) and len(value) <= _MAX_TEXT:
         return [item.strip() for item in value.lower().split(",")]
-    listed = cast("list[object]", value) if isinstance(value, list) else []
-    if 0 < len(listed) <= _MAX_LIST:
-        return [str(item) for item in listed]
-    raise Unfit(
-        f"{name} is {kind(listed or value)} that cannot be used", "give it as a number, a text or a list of numbers"
-    )
+    raise Unfit(f"{name} cannot be used as it is", "give it as a number, a text or a list of numbers")
 
 
 def _item(name: str, item: str) -> _Item:

@@ -6,7 +6,8 @@ Rules:
   ``gained`` fires here and did not there.
 * A rule with more than ``MAX_YEAR`` fire times a year is compared for its first day and around every shift of its zone,
   which is where schedulers disagree; ``whole`` tells which.
-* For a cron that changes, the named gap and fold policies are tried: ``kept_by`` is the pair that changes nothing.
+* For a cron that changes, the named gap and fold policies are tried: ``kept_by`` is the first
+  pair that changes nothing; None in it is Debian's rule, the default.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ class Comparison:
     after: int
     lost: tuple[datetime, ...]
     gained: tuple[datetime, ...]
-    kept_by: tuple[Gap, Fold] | None
+    kept_by: tuple[Gap | None, Fold | None] | None
 
     @property
     def changes(self) -> int:
@@ -95,7 +96,7 @@ def _windows(recurrence: Recurrence, start: datetime, end: datetime) -> Iterator
 
 def _policies(
     recurrence: Recurrence, windows: list[tuple[datetime, datetime]], before: set[datetime]
-) -> tuple[Gap, Fold] | None:
+) -> tuple[Gap | None, Fold | None] | None:
     """Find named policies that keep every fire time; only the days around shifts can differ by them."""
     if not isinstance(recurrence, Cron) or not before:
         return None
@@ -104,8 +105,8 @@ def _policies(
     if not far_equal:
         return None
     wanted = {instant for instant in before if any(begin < instant <= stop for begin, stop in near)}
-    for gap in get_args(Gap):
-        for fold in get_args(Fold):
+    for gap in (None, *get_args(Gap)):
+        for fold in (None, *get_args(Fold)):
             if _fires(evolve(recurrence, gap=gap, fold=fold), near) == wanted:
                 return gap, fold
     return None

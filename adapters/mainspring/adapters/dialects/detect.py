@@ -6,7 +6,6 @@ else is a crontab. A file that could be two things is what the first rule says; 
 
 from __future__ import annotations
 
-import json
 import re
 from datetime import datetime
 from typing import Final
@@ -22,14 +21,21 @@ from mainspring.core.errors import InvalidInput
 
 FORMATS: Final = ("crontab", "system-crontab", "celery", "apscheduler", "mergent", "qstash")
 
-_JOBS: Final = re.compile(
-    r'"(?:__apscheduler_\w+__|trigger|next_run_time)":|<(?:Cron|Interval|Date)Trigger |: "(?:cron|interval|date)\['
+_MEMBERS: Final = (
+    ("qstash", ("scheduleId", "isPaused", "callerIP", "destination")),
+    ("apscheduler", ("__apscheduler_class__", "__apscheduler_state__", "trigger", "next_run_time")),
+    (
+        "celery",
+        ("beat_schedule", "CELERY_BEAT_SCHEDULE", "schedule", "day_of_month", "month_of_year", "run_every", "model"),
+    ),
+    ("mergent", ("rrule", "request", "dtstart", "cron")),
 )
-_QSTASH: Final = re.compile(r'"(?:scheduleId|destination|isPaused|callerIP)":|"cron": "(?:CRON_)?TZ=')
-_MERGENT: Final = re.compile(r'"(?:rrule|request|dtstart|cron)":')
-_CELERY: Final = re.compile(
-    r'"(?:schedule|beat_schedule|CELERY_BEAT_SCHEDULE|crontab|day_of_month|month_of_year|model|run_every|every)":|"<(?:crontab|freq):'
+_TEXTS: Final = (
+    ("qstash", re.compile(r'"(?:CRON_TZ|TZ)=')),
+    ("apscheduler", re.compile(r'"(?:<(?:Cron|Interval|Date)Trigger |(?:cron|interval|date)\[)')),
+    ("celery", re.compile(r'"<(?:crontab|freq):|"period"\s*:')),
 )
+_NAME: Final = re.compile(r'"(\w{1,40})"\s*:', re.ASCII)
 _CURE: Final = f"name it with --format: {', '.join(FORMATS)}"
 
 
@@ -76,9 +82,9 @@ def _detect(text: str) -> str:
     if not text.lstrip().startswith(("[", "{")):
         return "crontab"
     value = read_json(text)
-    flat = json.dumps(value)
-    tests = (("qstash", _QSTASH), ("apscheduler", _JOBS), ("celery", _CELERY), ("mergent", _MERGENT))
-    found = next((form for form, test in tests if test.search(flat)), None)
+    named = set(_NAME.findall(text))
+    found = next((form for form, pattern in _TEXTS if pattern.search(text)), None)
+    found = found or next((form for form, names in _MEMBERS if not named.isdisjoint(names)), None)
     if found is None:
         what = "holds nothing" if value in ([], {}) else f"is JSON ({kind(value)}) of no format that is known"
         raise InvalidInput("file", what, _CURE)

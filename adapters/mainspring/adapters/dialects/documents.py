@@ -82,7 +82,10 @@ def label(found: object, *names: str) -> str:
 
 def shown(value: object) -> str:
     """Write a value in one short line."""
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    try:
+        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    except (RecursionError, ValueError):  # it nests deeper, or has a number of more digits, than can be written again
+        return kind(value)
     flat = " ".join(text.split())
     return flat if len(flat) <= MAX_SHOWN else f"{flat[: MAX_SHOWN - 1]}…"
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from mainspring.cli.invocation import json_option
 from mainspring.cli.rules import parse_rule, rule_options
 
-COUNT = 3
+if TYPE_CHECKING:
+    from mainspring.cli.rules import Rule
+    from mainspring.core.recurrence import ShiftEffect
+
+COUNT: Final = 3
 
 
 @click.command("explain")
@@ -18,27 +22,31 @@ COUNT = 3
 def explain_(as_json: bool, **options: Any) -> None:
     """Say in plain English when a rule fires.
 
-    With the next instants, and the next change of the clocks that matters to it. EXPR is a cron expression, an RRULE, or
-    'every 10m'.
+    With the next instants, and the next change of the clocks that matters to it. EXPR is a cron expression, an RRULE,
+    or 'every 10m'.
     """
-    from mainspring.cli.commands.next import print_timeline, upcoming
-    from mainspring.cli.marks import Change, Fire, timeline
-    from mainspring.cli.output import print_json
-    from mainspring.core.instants import format_instant
+    from mainspring.cli.agenda import print_agenda
     from mainspring.core.recurrence import describe_dst, explain
 
     rule = parse_rule(**options)
-    instants = upcoming(rule, COUNT)
     effect = describe_dst(rule.recurrence, rule.after)
-    if not as_json:
-        click.echo(explain(rule.recurrence))
-        print_timeline(rule, instants)
-        if len(instants) < COUNT:
-            click.echo("  and no more" if instants else "  never")
-        if effect is not None:
-            click.echo(f"Next change of the clocks that matters: {effect.text}")
+    if as_json:
+        _print(rule, effect)
         return
-    found = timeline(rule.recurrence, rule.timezone, rule.after, instants)
+    click.echo(explain(rule.recurrence))
+    print_agenda(rule, COUNT)
+    if effect is not None:
+        click.echo(f"Next change of the clocks that matters: {effect.text}")
+
+
+def _print(rule: Rule, effect: ShiftEffect | None) -> None:
+    from mainspring.cli.agenda import upcoming
+    from mainspring.cli.marks import Change, Fire, timeline
+    from mainspring.cli.output import print_json
+    from mainspring.core.instants import format_instant
+    from mainspring.core.recurrence import explain
+
+    found = timeline(rule.recurrence, rule.timezone, rule.after, upcoming(rule, COUNT))
     change = None
     if effect is not None:
         fires = [format_instant(fire) for fire in effect.fires]

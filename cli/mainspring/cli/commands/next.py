@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -32,9 +32,9 @@ THIS_YEAR = "this"
 def next_(count: int, calendar: str | None, as_json: bool, **options: Any) -> None:
     """Show when a rule fires next.
 
-    Each instant is shown in the rule's zone and in UTC, with what the clocks do to it: a time that they skip (a gap) or
-    repeat (a fold). EXPR is a cron expression, an RRULE, or 'every 10m'; an RRULE or an interval without --dtstart starts
-    at --after.
+    Each instant is shown in the rule's zone and in UTC, with what the clocks do to it: a time that they skip (a gap)
+    or repeat (a fold). EXPR is a cron expression, an RRULE, or 'every 10m'; an RRULE or an interval without --dtstart
+    starts at --after.
     """
     rule = parse_rule(**options)
     if calendar is not None:
@@ -66,12 +66,11 @@ def _draw(rule: Rule, calendar: str, as_json: bool) -> None:
 
 
 def _colour() -> bool:
-    import os
-
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
 
 
 def _print(rule: Rule, count: int) -> None:
+    from mainspring.cli.agenda import upcoming
     from mainspring.cli.marks import Change, Fire, timeline
     from mainspring.cli.output import print_json
     from mainspring.core.instants import format_instant
@@ -91,46 +90,8 @@ def _print(rule: Rule, count: int) -> None:
 
 
 def _show(rule: Rule, count: int) -> None:
+    from mainspring.cli.agenda import print_agenda
     from mainspring.core.recurrence import explain
 
     click.echo(explain(rule.recurrence))
-    instants = upcoming(rule, count)
-    print_timeline(rule, instants)
-    if len(instants) < count:
-        click.echo("  and no more" if instants else "  never")
-
-
-def print_timeline(rule: Rule, instants: list[datetime]) -> None:
-    """Print instants in local time and in UTC, with the changes of the clocks between them."""
-    from mainspring.cli.marks import Change, change_words, timeline
-    from mainspring.core.instants import format_instant
-
-    for entry in timeline(rule.recurrence, rule.timezone, rule.after, instants):
-        if isinstance(entry, Change):
-            day = entry.shift.civil_start
-            click.echo(f"  {day:%a %Y-%m-%d} -- {change_words(entry, rule.timezone)}{_lost(rule, entry)}")
-        else:
-            line = f"  {entry.local:%a} {entry.local.isoformat(sep=' ')}   {format_instant(entry.utc)}"
-            click.echo(f"{line}   {entry.mark}" if entry.mark else line)
-
-
-def _lost(rule: Rule, change: Any) -> str:
-    """Say it where times of a gap do not fire at all."""
-    from mainspring.cli.marks import clock, few, gap_policy
-
-    if not (change.times and change.shift.is_gap and gap_policy(rule.recurrence, change.shift) == "skip"):
-        return ""
-    times = few([clock(time) for time in change.times])
-    return f": {times} {'does' if len(change.times) == 1 else 'do'} not exist and {'is' if len(change.times) == 1 else 'are'} left out"
-
-
-def upcoming(rule: Rule, count: int) -> list[datetime]:
-    """Give the next instants, at most ``count``."""
-    from mainspring.core.recurrence import next_after
-
-    found: list[datetime] = []
-    instant = next_after(rule.recurrence, rule.after)
-    while instant is not None and len(found) < count:
-        found.append(instant)
-        instant = next_after(rule.recurrence, instant)
-    return found
+    print_agenda(rule, count)
