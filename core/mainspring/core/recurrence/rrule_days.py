@@ -52,7 +52,7 @@ from mainspring.core.recurrence.rrule_plans import (
 )
 
 _PATIENCE: Final = 8  # years without a moment before it is asked whether there can be any
-_LONGEST_YEAR: Final = 366
+_A_YEAR: Final = {"DAILY": 366, "WEEKLY": 53, "MONTHLY": 12}  # periods: no year has more
 _PLAN_WORK: Final = 8  # about as many microseconds to make a plan
 _PERIODS_WORK: Final = 60  # the same where each period is made by itself
 _MAX_HELD: Final = 4_096  # kept for one rule: plans, and eights of moments in them
@@ -287,10 +287,25 @@ class DayRule:
                 return iter(range(year + self._phase(year), last + 1, interval))
             near = (0, 1, interval - 1)  # the days of a period may lie in a year beside its own
             return (each for each in range(year, last + 1) if self._phase(each) in near)
-        if freq == "DAILY" and interval > _LONGEST_YEAR:
-            first = year_start(year)
-            return (year_of(day) for day in range(first + self._phase(year), year_start(last + 1), interval))
+        if interval > _A_YEAR[freq]:
+            return self._leaps(year, last)
         return iter(range(year, last + 1))
+
+    def _leaps(self, year: int, last: int) -> Iterator[int]:
+        """Give the years that the days of a period may lie in, where there is less than a period in a year."""
+        interval, phase, first = self.rule.interval, self._phase(year), year_start(year)
+        before = year - 1
+        if self.rule.freq == "MONTHLY":
+            months = range(year * 12 + phase - interval, last * 12 + 13, interval)
+            near = (tuple((month + step) // 12 for step in (-1, 0, 1)) for month in months)  # SKIP may move by one
+        else:
+            width = 1 if self.rule.freq == "DAILY" else 7
+            starts = range(first + phase - interval * width, year_start(last + 1), interval * width)
+            near = ((year_of(start), year_of(start + width - 1)) for start in starts)
+        for candidate in (each for years in near for each in years):
+            if before < candidate <= last:
+                before = candidate
+                yield candidate
 
     def _has_any(self) -> bool:
         """Tell whether the rule has any moment in 400 years if INTERVAL is made as fine as its cycle with them allows.
@@ -332,8 +347,6 @@ class DayRule:
         """Give the number of moments from ``start`` to before ``end``."""
         start, total = max(start, self.start), 0
         self.work += 1
-        if end <= start:
-            return 0
         for year in range(year_of(start // DAY_SECONDS), year_of(end // DAY_SECONDS) + 1):
             base, plan = year_start(year) * DAY_SECONDS, self.plan(year)
             total += plan.rank(end - base) - plan.rank(start - base)

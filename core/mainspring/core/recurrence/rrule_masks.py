@@ -47,9 +47,7 @@ def year_start(year: int) -> int:
 
 def year_of(ordinal: int) -> int:
     """Give the year that holds the day with this ordinal; also outside the years 1 to 9999."""
-    year = (ordinal - 1) * CYCLE_YEARS // CYCLE_DAYS + 1
-    if year_start(year) > ordinal:
-        return year - 1
+    year = (ordinal - 1) * CYCLE_YEARS // CYCLE_DAYS + 1  # never too late: leap days lag behind 0.2425 a year
     return year + 1 if year_start(year + 1) <= ordinal else year
 
 

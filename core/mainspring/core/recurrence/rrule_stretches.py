@@ -35,7 +35,7 @@ LAST_SECOND: Final = year_start(LAST_YEAR + 1) * DAY_SECONDS - 1
 _SECOND: Final = timedelta(seconds=1)
 _STEP: Final = timedelta(days=3)  # the nearest two shifts of tzdata are 3.99 days apart (Freetown, 1939)
 _MARGIN: Final = 2 * DAY_SECONDS  # more than any gap or fold is long, so that all that reaches into a year is seen
-_YEARLY_FROM: Final = 2_100
+YEARLY_FROM: Final = 2_100
 _FOLD_CHOICES: Final = ("first", "second", "both")
 
 
@@ -92,12 +92,12 @@ def times_of(block: Block) -> list[datetime]:
 
 def alias(year: int) -> int:
     """Give the year that stands for ``year`` in what a zone does: itself, or from 2100 on the first of its shape."""
-    return year if year < _YEARLY_FROM else _of_shape(calendar_of(year)[1][:2])
+    return year if year < YEARLY_FROM else _of_shape(calendar_of(year)[1][:2])
 
 
 @lru_cache(maxsize=14)
 def _of_shape(shape: tuple[bool, int]) -> int:
-    years = range(_YEARLY_FROM, _YEARLY_FROM + CYCLE_YEARS)
+    years = range(YEARLY_FROM, YEARLY_FROM + CYCLE_YEARS)
     return next(year for year in years if calendar_of(year)[1][:2] == shape)
 
 
@@ -131,11 +131,10 @@ def _shifts(zone: ZoneInfo, begin: int, end: int) -> list[tuple[int, int]]:
     offset = offset_at(early, zone)
     while early < late:
         step = min(early + _STEP, late) if late - early > _STEP else late
-        if offset_at(step, zone) != offset:
-            shift = next_shift(zone, early, step)
-            if shift is not None:
-                found.append((to_seconds(shift.at), _seconds(shift.after)))
-                offset = shift.after
+        shift = next_shift(zone, early, step) if offset_at(step, zone) != offset else None
+        if shift is not None:
+            found.append((to_seconds(shift.at), _seconds(shift.after)))
+            offset = shift.after
         early = step
     return found
 
