@@ -96,8 +96,9 @@ class Stage:
         """Show how it goes on, until ``until`` comes true or ``seconds`` have passed."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
-            self._ledger.refresh()
-            self._show.progress(self._operations.count_tasks(), len(self._ledger.arrived))
+            counts = self._operations.count_tasks()
+            self._ledger.refresh()  # read after the counts: what succeeded has arrived
+            self._show.progress(counts, len(self._ledger.arrived))
             if until():
                 return
             time.sleep(0.05)
