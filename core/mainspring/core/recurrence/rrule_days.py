@@ -212,11 +212,7 @@ class DayRule:
         """Give the days (ordinals) of each period near the year, moved by SKIP and not yet picked from."""
         interval = self.rule.interval
         if self.rule.freq == "WEEKLY":
-            first = self._week_start(self._day)
-            start = year_start(year)
-            begin = first + (start - 6 - first + 7 * interval - 1) // (7 * interval) * (7 * interval)
-            for week in range(begin, year_start(year + 1), 7 * interval):
-                yield [day for day in range(week, week + 7) if self._masks.names(day)]
+            yield from self._weeks(year)
         elif self.rule.freq == "MONTHLY":
             for month in range(year * 12 - 1, year * 12 + 13):
                 if (month - self._months) % interval == 0:
@@ -225,6 +221,19 @@ class DayRule:
             for owner in (year - 1, year, year + 1):
                 if self._phase(owner) == 0:
                     yield self._year_days(owner)
+
+    def _weeks(self, year: int) -> Iterator[list[int]]:
+        """Give the named days of each week with any that INTERVAL takes and that has days in the year."""
+        weeks: dict[int, list[int]] = {}
+        first = self._week_start(self._day)
+        for near in (year - 1, year, year + 1):
+            start = year_start(near)
+            for offset in bits(self._masks.of(near)):
+                week = self._week_start(start + offset)
+                if (week - first) % (7 * self.rule.interval) == 0:
+                    weeks.setdefault(week, []).append(start + offset)
+        begin, end = year_start(year) - 7, year_start(year + 1)
+        return (days for week, days in weeks.items() if begin < week < end)
 
     def _month_days(self, month: int) -> list[int]:
         year, place = divmod(month, 12)

@@ -236,7 +236,7 @@ class Walk:
         whole = least <= begin and stop <= end and self._floor <= begin
         key = self._year_key(year) if whole else ()
         if key and key in self._years:
-            self._series.work += 1
+            self._series.work += 1 if self._fixed else 2
             return self._years[key]
         least, end, total = max(least, begin, self._floor), min(end, stop), 0
         if self._lone and least == self._floor < end:
