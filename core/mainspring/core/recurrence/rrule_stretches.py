@@ -18,10 +18,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
-
-from attrs import evolve, frozen
 
 from mainspring.core.recurrence.dst import FIRST_INSTANT, LAST_INSTANT, Fold, Gap, next_shift, offset_at
 from mainspring.core.recurrence.rrule_masks import CYCLE_YEARS, LAST_YEAR, calendar_of, year_start
@@ -39,8 +37,7 @@ YEARLY_FROM: Final = 2_100
 _FOLD_CHOICES: Final = ("first", "second", "both")
 
 
-@frozen
-class Stretch:
+class Stretch(NamedTuple):
     """Local times ``start`` to before ``end`` stand for the instants ``offset`` before them.
 
     The local times ``gap_start`` to before ``gap_end``, which do not exist, stand for the instants ``gap_offset``
@@ -57,13 +54,10 @@ class Stretch:
 
     def moved(self, seconds: int) -> Stretch:
         """Give the same stretch ``seconds`` later."""
-        return evolve(
-            self,
-            start=self.start + seconds,
-            end=self.end + seconds,
-            gap_start=self.gap_start + seconds,
-            gap_end=self.gap_end + seconds,
-            gap_instant=None if self.gap_instant is None else self.gap_instant + seconds,
+        start, end, offset, gap_start, gap_end, gap_offset, instant = self
+        instant = None if instant is None else instant + seconds
+        return Stretch(
+            start + seconds, end + seconds, offset, gap_start + seconds, gap_end + seconds, gap_offset, instant
         )
 
 
@@ -118,7 +112,7 @@ def stretches(zone: ZoneInfo, year: int, gap: Gap, fold: Fold, elapsed: bool) ->
     made: list[Stretch] = []
     for place in range(len(edges) - 1):
         stretch = _cut(edges, place, begin, end, gap, "both" if elapsed else fold)
-        stretch = evolve(stretch, gap_start=0, gap_end=0) if elapsed else stretch
+        stretch = stretch._replace(gap_start=0, gap_end=0) if elapsed else stretch
         if stretch.start < stretch.end or stretch.gap_start < stretch.gap_end:
             made.append(stretch)
     return tuple(made)
