@@ -1,7 +1,7 @@
 """Cron and intervals against croniter and cronsim, in one run: what counts is the ratio, not the machine.
 
-``main()`` prints a Markdown table. Each figure is the fastest of several rounds, in µs of CPU per look-up. The walk asks
-for one instant after the other; the jump asks from points spread over forty years, where nothing can be remembered.
+``main()`` prints a Markdown table. Each figure is the fastest of several rounds, in µs of CPU per look-up. The walk
+asks for one instant after the other; the jump asks from points spread over forty years, where no memo helps.
 """
 
 from __future__ import annotations

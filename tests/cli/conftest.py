@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from attrs import frozen
 
 from mainspring.cli.demo.ledger import Ledger
+from support.commands import Receiver
 
 
 @pytest.fixture(autouse=True)
@@ -18,14 +18,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder, which is the current one."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-@frozen
-class Receiver:
-    """A receiver in another process: its address, and what it has written down."""
-
-    url: str
-    ledger: Ledger
 
 
 @pytest.fixture

@@ -65,8 +65,8 @@ def test_missing_extras_are_named_with_their_cure(monkeypatch: pytest.MonkeyPatc
 def test_the_zone_data_in_use_is_named(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
     """The system's, with its version where it says one; else the package's."""
     monkeypatch.setattr("zoneinfo.TZPATH", (str(folder),))
-    assert health._tzdata().endswith("(the package tzdata)")
+    assert health.zone_data().endswith("(the package tzdata)")
     (folder / "UTC").touch()
-    assert health._tzdata() == f"unknown version (of the system, {folder})"
+    assert health.zone_data() == f"unknown version (of the system, {folder})"
     (folder / "tzdata.zi").write_text("# version 2030a\n")
-    assert health._tzdata() == f"2030a (of the system, {folder})"
+    assert health.zone_data() == f"2030a (of the system, {folder})"

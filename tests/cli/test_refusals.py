@@ -22,7 +22,7 @@ app = Mainspring("memory:")
 def welcome(user: int) -> None: ...
 """
 
-BAD_TASKS = [
+BAD_TASKS: list[tuple[list[str], str, str]] = [
     ([], "url", "give either a URL or --call"),
     (["ftp://example.com"], "url", "use http:// or https://"),
     (["https://user:secret@example.com"], "url", "send credentials in a header"),
@@ -55,7 +55,7 @@ BAD_TASKS = [
     (["--call", "welcome", "--import", "shop", "-H", "A: b"], "header", "use --args"),
 ]
 
-BAD_SCHEDULES = [
+BAD_SCHEDULES: list[tuple[list[str], str, str]] = [
     ([URL], "cron, rrule or every", "give exactly one of them"),
     ([URL, "--cron", "@daily", "--every", "5m"], "cron, rrule or every", "give exactly one of them"),
     ([URL, "--cron", "* * *"], "cron", "write 5 fields"),

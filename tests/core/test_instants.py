@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import decimal
+import time
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 
 import pytest
@@ -107,6 +109,23 @@ def test_instants_are_written_plainly() -> None:
     assert to_micros(EPOCH) == 0
     assert to_micros(EPOCH - timedelta(microseconds=1)) == -1
     assert to_micros(datetime(1970, 1, 2, tzinfo=UTC)) == 86_400_000_000
+
+
+@pytest.fixture
+def _in_tokyo(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A machine whose own clock is set to another zone."""
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "Asia/Tokyo")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.usefixtures("_in_tokyo")
+def test_the_machines_own_zone_changes_nothing() -> None:
+    """The core is pure: what is written and read does not depend on where it runs."""
+    assert format_instant(NOW) == "2030-01-02T03:04:05Z"
+    assert parse_instant("at", "2030-01-02T03:04:05Z") == require_utc("at", NOW) == NOW
 
 
 ISO_CURE = "write it in ISO 8601 with an offset, e.g. 2030-01-02T03:04:05Z"

@@ -205,6 +205,12 @@ def test_keys_take_turns() -> None:
     assert admitted(of, tasks("a", "a", "b")) == [2, 0]
 
 
+def test_a_key_that_is_full_does_not_spoil_the_turns_of_the_others() -> None:
+    """It is left out, and the turns go on behind it."""
+    of = queue(key_limits=Limits(concurrency=2))
+    assert admitted(of, tasks("a", "a", "b", "c"), running={"b": 2}) == [0, 3, 1]
+
+
 def test_a_queue_without_keys_keeps_no_turns() -> None:
     """Its log stays small: nothing has to be remembered of tasks without a key."""
     found = admit(QueueView(queue=queue(limits=Limits(concurrency=5)), running={}), tasks(None), NOW, 5)
@@ -213,6 +219,7 @@ def test_a_queue_without_keys_keeps_no_turns() -> None:
     assert keyed.queue.turns == (Turn(key="", starts=(), last=NOW),)
     mixed = admit(QueueView(queue=queue(limits=Limits(concurrency=5)), running={}), tasks(None, "a"), NOW, 5)
     assert {turn.key for turn in mixed.queue.turns} == {"", "a"}
+    assert (keyed.queue.version, mixed.queue.version) == (2, 2)
 
 
 def test_nothing_admitted_is_nothing_to_write() -> None:
@@ -349,6 +356,21 @@ def test_no_queue_starves_at_a_single_place() -> None:
         parts, credit = share(1, weights, credit)
         turns += parts
     assert Counter(turns) == {REFS[0]: 2, REFS[1]: 6}
+    assert [ref.name for ref in turns] == ["b", "a", "b", "b", "b", "a", "b", "b"]
+
+
+def test_places_left_over_go_to_the_largest_credit() -> None:
+    """A queue with little weight waits until it has earned a place."""
+    weights = dict(zip(REFS, [1, 1, 48], strict=False))
+    assert share(10, weights, {})[0] == {REFS[2]: 10}
+    assert share(3, dict(zip(REFS, [2, 1], strict=False)), {})[0] == {REFS[0]: 2, REFS[1]: 1}
+
+
+def test_no_more_is_given_than_there_is() -> None:
+    """Credit from a time with other queues gives a queue its turn first, but no place twice."""
+    parts, credit = share(1, {REFS[0]: 1, REFS[1]: 1}, {REFS[0]: 1.5, REFS[1]: 1.0})
+    assert parts == {REFS[1]: 1}
+    assert credit == {REFS[0]: 2.0, REFS[1]: 0.5}
 
 
 def test_a_tie_goes_by_name() -> None:

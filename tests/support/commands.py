@@ -8,14 +8,16 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import click
+from attrs import frozen
 from click.testing import CliRunner, Result
 
+from mainspring.cli.demo.ledger import Ledger
 from mainspring.cli.main import cli
 
 PATIENCE = 30.0
@@ -75,7 +77,7 @@ def shell(*args: str, cwd: Path, stdin: bytes | None = None, **options: Any) -> 
 
 
 @contextmanager
-def worker(folder: Path, *args: str) -> Iterator[Worker]:
+def worker(folder: Path, *args: str) -> Generator[Worker]:
     """Run a worker in a process of its own; it is killed in the end if it still runs."""
     log = folder / f"worker-{time.monotonic_ns()}.log"
     with log.open("wb") as file:
@@ -118,6 +120,14 @@ def wait_until(condition: Callable[[], object], seconds: float = PATIENCE) -> No
     while not condition():
         assert time.monotonic() < end, "it did not come true in time"
         time.sleep(0.03)
+
+
+@frozen
+class Receiver:
+    """A receiver in another process: its address, and what it has written down."""
+
+    url: str
+    ledger: Ledger
 
 
 def leaves(group: click.Group = cli, prefix: str = "mainspring") -> Iterator[tuple[str, click.Command]]:

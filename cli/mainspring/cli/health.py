@@ -76,7 +76,7 @@ def _installation() -> dict[str, str]:
         "mainspring": _version("mainspring") or "not installed",
         "python": f"{platform.python_version()} on {platform.system()}",
         "sqlite": f"{sqlite3.sqlite_version} ({wal})",
-        "tzdata": _tzdata(),
+        "tzdata": zone_data(),
         **{name: _version(name) or f"missing: pip install 'mainspring[{extra}]'" for name, extra in _EXTRAS.items()},
     }
 
@@ -88,7 +88,7 @@ def _version(distribution: str) -> str | None:
         return None
 
 
-def _tzdata() -> str:
+def zone_data() -> str:
     """Name the time zone data in use: the system's goes before the package's."""
     for folder in zoneinfo.TZPATH:
         zones = Path(folder, "tzdata.zi")

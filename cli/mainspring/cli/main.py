@@ -21,6 +21,9 @@ COMMANDS: Final[Mapping[str, Lazy]] = {
     "worker": Lazy("mainspring.cli.commands.worker:worker", "Run a worker until it is told to stop."),
     "next": Lazy("mainspring.cli.commands.next:next_", "Show when a rule fires next."),
     "explain": Lazy("mainspring.cli.commands.explain:explain_", "Say in plain English when a rule fires."),
+    "lint": Lazy(
+        "mainspring.cli.commands.lint:lint", "Say what schedules from elsewhere mean here, and what would change."
+    ),
     "doctor": Lazy("mainspring.cli.commands.doctor:doctor", "Check this installation and the store."),
 }
 

@@ -51,13 +51,13 @@ def colourful() -> bool:
     return sys.stdout.isatty() and find_spec("rich") is not None
 
 
-def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print rows under their columns; numbers of columns and of cells are the same."""
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], gap: int = 2) -> None:
+    """Print rows under their columns, ``gap`` apart; numbers of columns and of cells are the same."""
     shown = [[printable(cell) for cell in row] for row in rows]
     if colourful():
-        _rich_table(columns, shown)
+        _rich_table(columns, shown, gap)
     else:
-        for line in _aligned([list(columns), *shown]):
+        for line in _aligned([list(columns), *shown], " " * gap):
             click.echo(line)
 
 
@@ -68,17 +68,17 @@ def print_fields(fields: Sequence[tuple[str, str]], indent: str = "  ") -> None:
         click.echo(f"{indent}{name.ljust(width)}  {printable(value)}".rstrip())
 
 
-def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+def _aligned(rows: Sequence[Sequence[str]], gap: str) -> list[str]:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    return [gap.join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
-def _rich_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+def _rich_table(columns: Sequence[str], rows: Sequence[Sequence[str]], gap: int) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
+    table = Table(box=None, pad_edge=False, padding=(0, gap, 0, 0), header_style="bold")
     for index, column in enumerate(columns):
         table.add_column(column, no_wrap=index == 0, overflow="fold")
     for row in rows:

@@ -374,7 +374,7 @@ def test_rules_of_elapsed_time_give_what_they_document(text: str, zone: str, sta
 def test_secondly_rules_give_what_they_document(text: str, zone: str, start: datetime) -> None:
     """The same at the scale of seconds."""
     rule = RRule.parse(text, zone, start)
-    end = start + timedelta(seconds=1_500)
+    end = start + timedelta(seconds=900)
     assert found(rule, end) == expected(text, zone, start, end, "skip", "first", 60)
 
 
@@ -467,6 +467,8 @@ def test_dateutil_agrees_where_it_is_right(text: str, start: datetime) -> None:
     assume("BYWEEKNO" not in text and not ("WEEKLY" in text and "BYSETPOS" in text))
     assume("60" not in text.partition("BYSECOND=")[2].partition(";")[0].split(","))
     assume("BYEASTER" not in text)
+    byday = text.partition("BYDAY=")[2].partition(";")[0].split(",")
+    assume(len({len(day) > 2 for day in byday}) == 1)  # MO beside 1TU: dateutil wants both of one day
     assume(not re.search(r"[-=,]([6-9]|\d\d)(MO|TU|WE|TH|FR|SA|SU)", text))  # an ordinal past the end: IndexError
     end = start + timedelta(days=250)
     ours = found(RRule.parse(text, "UTC", start), end + timedelta(seconds=1), 40)

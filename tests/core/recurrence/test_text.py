@@ -105,6 +105,7 @@ def test_what_is_none_of_them_is_refused(text: str, field: str, what: str) -> No
     assert (caught.value.field, caught.value.what) == (field, what)
     if field == "recurrence":
         assert caught.value.cure == CURE
+    assert caught.value.cure
 
 
 def test_seconds_must_be_asked_for() -> None:

@@ -16,7 +16,8 @@ import marshal
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import Any, Final, Literal, cast, get_origin
+from types import NoneType, UnionType
+from typing import Any, Final, Literal, Union, cast, get_origin
 
 import attrs
 from cattrs import Converter
@@ -183,6 +184,7 @@ def make_converter() -> Converter:
     converter.register_structure_hook(timedelta, _duration)
     converter.register_unstructure_hook(timedelta, write_duration)
     converter.register_structure_hook_factory(_is_row, _row_reader)
+    converter.register_structure_hook_factory(_is_optional, _optional_reader)
     for recurrence, (read, write) in HOOKS.items():
         converter.register_structure_hook(recurrence, read)
         converter.register_unstructure_hook(recurrence, write)
@@ -195,6 +197,18 @@ def make_converter() -> Converter:
     _register(converter, CatchUpMode, _read_mode, _write_mode)
     _register_changes(converter)
     return converter
+
+
+def _is_optional(kind: Any) -> bool:
+    """Tell whether ``kind`` is ``T | None`` (cattrs' own hook for it looks up T's at every value)."""
+    parts = getattr(kind, "__args__", ())
+    return get_origin(kind) in (Union, UnionType) and len(parts) == 2 and NoneType in parts
+
+
+def _optional_reader(kind: Any, converter: Converter) -> _Read:
+    inner = next(part for part in kind.__args__ if part is not NoneType)
+    read = converter.get_structure_hook(inner)
+    return lambda value, _: None if value is None else read(value, inner)
 
 
 def _register_changes(converter: Converter) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -44,7 +45,7 @@ class Children:
         command = [sys.executable, "-m", "mainspring.cli", "--store", store]
         command += ["worker", "--lease", LEASE, "--grace", "5s", "--log-format", "json"]
         with log.open("wb") as file:
-            child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=file)  # noqa: S603  our own
+            child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=file, env=_plain())  # noqa: S603  our own
         self._all.append(child)
         wait_until(lambda: b" starts" in log.read_bytes() or child.poll() is not None, START_SECONDS)
         if child.poll() is not None or b" starts" not in log.read_bytes():
@@ -60,6 +61,11 @@ class Children:
             for pipe in (child.stdin, child.stdout):
                 if pipe is not None:
                     pipe.close()
+
+
+def _plain() -> dict[str, str]:
+    """The environment without settings of mainspring's: a guard, say, would not let the worker call the receiver."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("MAINSPRING_")}
 
 
 def stop(worker: subprocess.Popen[bytes]) -> int | None:

@@ -21,14 +21,14 @@ class Delivery:
 
 
 class Ledger:
-    """The deliveries so far, by task, in the order of their arrival."""
+    """The deliveries so far, by task, in the order of their arrival; ``arrived``: the tasks that were answered well."""
 
     def __init__(self, path: Path) -> None:
         self._path: Final = path
         self._read = 0
         self.by_task: Final[dict[str, list[Delivery]]] = {}
         self.count = 0
-        self.well = 0
+        self.arrived: Final[set[str]] = set()
 
     def refresh(self) -> None:
         """Read what was appended since the last time; a line in the making is left for the next."""
@@ -51,4 +51,5 @@ class Ledger:
         )
         self.by_task.setdefault(delivery.task, []).append(delivery)
         self.count += 1
-        self.well += delivery.well
+        if delivery.well:
+            self.arrived.add(delivery.task)

@@ -20,7 +20,7 @@ STORE: Final = "demo.db"
 LOG: Final = "receiver.jsonl"
 KILL_AT: Final = BULK * 3 // 10
 KILL_HOLDING: Final = 20
-"""The worker is killed when so many deliveries were answered well, and it holds so many runs."""
+"""The worker is killed when so many tasks were answered well, and it holds so many runs."""
 
 KILL_BY: Final = 4.0
 """It is killed after so many seconds at the latest, however slow the machine is."""
@@ -86,7 +86,7 @@ class Stage:
         self._watch(self._is_idle, SETTLE_SECONDS)
 
     def _is_busy(self) -> bool:
-        return self._ledger.well >= KILL_AT and self._operations.count_tasks().get("running", 0) >= KILL_HOLDING
+        return len(self._ledger.arrived) >= KILL_AT and self._operations.count_tasks().get("running", 0) >= KILL_HOLDING
 
     def _is_idle(self) -> bool:
         counts = self._operations.count_tasks()
@@ -96,8 +96,9 @@ class Stage:
         """Show how it goes on, until ``until`` comes true or ``seconds`` have passed."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
-            self._ledger.refresh()
-            self._show.progress(self._operations.count_tasks(), self._ledger.well)
+            counts = self._operations.count_tasks()
+            self._ledger.refresh()  # read after the counts: what succeeded has arrived
+            self._show.progress(counts, len(self._ledger.arrived))
             if until():
                 return
             time.sleep(0.05)

@@ -13,7 +13,6 @@ import click
 
 from mainspring.cli.demo.verdict import Figures, Verdict
 from mainspring.cli.output import colourful, print_table
-from mainspring.cli.words import span
 
 PLAIN_SECONDS: Final = 1.0
 
@@ -26,7 +25,7 @@ class Show(Protocol):
         ...
 
     def progress(self, counts: Mapping[str, int], delivered: int) -> None:
-        """Show how far it is: tasks by status, and how many deliveries the receiver answered well."""
+        """Show how far it is: tasks by status, and how many tasks the receiver answered well."""
         ...
 
 
@@ -101,11 +100,11 @@ def _counts(counts: Mapping[str, int]) -> str:
 def show_verdict(verdict: Verdict) -> None:
     """Print the table and the last word."""
     columns = (
-        "KIND", "CREATED", "DELIVERED", "RETRIED", "DEAD", "CANCELLED", "DUPLICATES", "LOST", "LATE p50", "LATE p99",
+        "KIND", "CREATED", "DELIVERED", "RETRIED", "DEAD", "CANCELLED", "DUPLICATES", "LOST", "P50", "P99",
     )  # fmt: skip
     click.echo()
-    print_table(columns, [_row(figures) for figures in (*verdict.rows, verdict.total)])
-    click.echo()
+    print_table(columns, [_row(figures) for figures in (*verdict.rows, verdict.total)], gap=1)
+    click.echo("P50, P99: how late the first delivery was. The bulk was all due in the same instant.\n")
     for problem in verdict.problems[:20]:
         click.echo(f"not well: {problem}")
     if not verdict.problems:
@@ -126,7 +125,10 @@ def _row(figures: Figures) -> tuple[str, ...]:
 
 
 def _late(value: timedelta | None) -> str:
-    return "-" if value is None else span(value)
+    if value is None:
+        return "-"
+    seconds = value.total_seconds()
+    return f"{seconds:.2f}s" if seconds >= 1 else f"{seconds * 1000:.0f}ms"
 
 
 def _last_word(total: Figures) -> str:

@@ -2,8 +2,8 @@
 
 Rules:
 
-* A set is the instances of its RRULEs and RDATEs without those of its EXRULEs and EXDATEs. COUNT counts the instances of
-  its own rule, before exclusions. DTSTART is an instance where a rule makes it one, not by itself.
+* A set is the instances of its RRULEs and RDATEs without those of its EXRULEs and EXDATEs. COUNT counts the instances
+  of its own rule, before exclusions. DTSTART is an instance where a rule makes it one, not by itself.
 * The zone is that of DTSTART;TZID, else the ``timezone`` that the caller gives. A DTSTART in the text goes before the
   ``dtstart`` of the caller, who may give one always. The core reads no clock: without either there is no rule.
 * A time with a fraction of a second loses it: RFC 5545 section 3.3.12 knows none.
@@ -80,9 +80,9 @@ def _compile(rrule: RRule) -> InstanceSet:
 class RRule:
     """A recurrence set in a zone. Make it with ``parse``; two are equal when they say the same.
 
-    ``start`` is DTSTART's local time (naive, whole seconds) and ``dtstart`` its instant in UTC; ``all_day`` says that DTSTART
-    is a date. ``rdates`` and ``exdates`` are sorted instants in UTC, ``exdays`` local days. ``gap`` and ``fold`` are the
-    policies for local times that do not exist or exist twice.
+    ``start`` is DTSTART's local time (naive, whole seconds) and ``dtstart`` its instant in UTC; ``all_day`` says that
+    DTSTART is a date. ``rdates`` and ``exdates`` are sorted instants in UTC, ``exdays`` local days. ``gap`` and
+    ``fold`` are the policies for local times that do not exist or exist twice.
     """
 
     rules: tuple[Rule, ...]
@@ -110,9 +110,11 @@ class RRule:
     ) -> RRule:
         """Read ``FREQ=...`` or DTSTART, RRULE, EXRULE, RDATE, EXDATE lines (RFC 5545 section 3.8.5).
 
-        ``timezone`` is the zone of the local times where DTSTART names none; ``dtstart`` is used when the text has no DTSTART.
+        ``timezone`` is the zone of the local times where DTSTART names none; ``dtstart`` is used when the text has no
+        DTSTART.
 
-        Raises ``InvalidRecurrence`` for a text that the standard or a bound forbids, an unknown zone, and no DTSTART at all.
+        Raises ``InvalidRecurrence`` for a text that the standard or a bound forbids, an unknown zone, and no DTSTART
+        at all.
         """
         _one_of("gap", gap, get_args(Gap))
         _one_of("fold", fold, get_args(Fold))
@@ -141,11 +143,11 @@ class RRule:
     def next_after(self, after: datetime, checkpoint: Checkpoint | None = None) -> datetime | None:
         """Give the first instance strictly after ``after`` (aware), in UTC; None when there is none.
 
-        Looks to the year 9999, or 400 years ahead where a rule has to be tried year by year (HOURLY and finer with BY parts,
-        and rules whose instances all fall into skipped gaps). ``checkpoint`` saves counting from DTSTART.
+        Looks to the year 9999, or 400 years ahead where a rule has to be tried year by year (HOURLY and finer with BY
+        parts, and rules whose instances all fall into skipped gaps). ``checkpoint`` saves counting from DTSTART.
 
-        Raises ``InvalidRecurrence`` for a naive ``after``, for COUNT that cannot be followed so far without a checkpoint, and
-        where EXRULE excludes too many instances in a row.
+        Raises ``InvalidRecurrence`` for a naive ``after``, for COUNT that cannot be followed so far without a
+        checkpoint, and where EXRULE excludes too many instances in a row.
         """
         least = to_seconds(utc_instant("after", after)) + 1
         at, counts = self._known(checkpoint)
@@ -199,7 +201,10 @@ class RRule:
         return "\n".join(lines)
 
     def explain(self) -> str:
-        """Say in English what the set does: a 24-hour clock, the zone's name, and any policy that is not the default."""
+        """Say in English what the set does.
+
+        A 24-hour clock, the zone's name, and any policy that is not the default.
+        """
         start = civil_seconds(self.start)
         local = any(rule.freq not in UNITS for rule in self.rules)  # rules of elapsed time know no such policies
         return explain_set(
@@ -228,10 +233,12 @@ def _start(
         if not found:
             raise InvalidRecurrence("DTSTART", f"{civil} is out of range", "use years 1 to 9999 in UTC")
         return civil, found[0]
-    if stamp is None and given is None:
+    if stamp is not None:
+        instant = to_instant(stamp.seconds)
+    elif given is not None:
+        instant = utc_instant("dtstart", given).replace(microsecond=0)
+    else:
         raise InvalidRecurrence("dtstart", "is missing and the clock is not read", _START_CURE)
-    instant = to_instant(stamp.seconds) if stamp is not None else utc_instant("dtstart", given or datetime.max)
-    instant = instant.replace(microsecond=0)
     return utc_to_civil(instant, zone).replace(fold=0), instant
 
 

@@ -52,7 +52,7 @@ from mainspring.core.recurrence.rrule_plans import (
 )
 
 _PATIENCE: Final = 8  # years without a moment before it is asked whether there can be any
-_LONGEST_YEAR: Final = 366
+_A_YEAR: Final = {"DAILY": 366, "WEEKLY": 53, "MONTHLY": 12}  # periods: no year has more
 _PLAN_WORK: Final = 8  # about as many microseconds to make a plan
 _PERIODS_WORK: Final = 60  # the same where each period is made by itself
 _MAX_HELD: Final = 4_096  # kept for one rule: plans, and eights of moments in them
@@ -209,14 +209,10 @@ class DayRule:
         return sum((1 << starts[month + 1]) - (1 << starts[month]) for month in range(phase, 12, interval))
 
     def _periods(self, year: int) -> Iterator[list[int]]:
-        """Give the days (ordinals) of each period that may have a moment in the year, moved by SKIP, not yet picked from."""
+        """Give the days (ordinals) of each period near the year, moved by SKIP and not yet picked from."""
         interval = self.rule.interval
         if self.rule.freq == "WEEKLY":
-            first = self._week_start(self._day)
-            start = year_start(year)
-            begin = first + (start - 6 - first + 7 * interval - 1) // (7 * interval) * (7 * interval)
-            for week in range(begin, year_start(year + 1), 7 * interval):
-                yield [day for day in range(week, week + 7) if self._masks.names(day)]
+            yield from self._weeks(year)
         elif self.rule.freq == "MONTHLY":
             for month in range(year * 12 - 1, year * 12 + 13):
                 if (month - self._months) % interval == 0:
@@ -225,6 +221,19 @@ class DayRule:
             for owner in (year - 1, year, year + 1):
                 if self._phase(owner) == 0:
                     yield self._year_days(owner)
+
+    def _weeks(self, year: int) -> Iterator[list[int]]:
+        """Give the named days of each week with any that INTERVAL takes and that has days in the year."""
+        weeks: dict[int, list[int]] = {}
+        first = self._week_start(self._day)
+        for near in (year - 1, year, year + 1):
+            start = year_start(near)
+            for offset in bits(self._masks.of(near)):
+                week = self._week_start(start + offset)
+                if (week - first) % (7 * self.rule.interval) == 0:
+                    weeks.setdefault(week, []).append(start + offset)
+        begin, end = year_start(year) - 7, year_start(year + 1)
+        return (days for week, days in weeks.items() if begin < week < end)
 
     def _month_days(self, month: int) -> list[int]:
         year, place = divmod(month, 12)
@@ -287,10 +296,25 @@ class DayRule:
                 return iter(range(year + self._phase(year), last + 1, interval))
             near = (0, 1, interval - 1)  # the days of a period may lie in a year beside its own
             return (each for each in range(year, last + 1) if self._phase(each) in near)
-        if freq == "DAILY" and interval > _LONGEST_YEAR:
-            first = year_start(year)
-            return (year_of(day) for day in range(first + self._phase(year), year_start(last + 1), interval))
+        if interval > _A_YEAR[freq]:
+            return self._leaps(year, last)
         return iter(range(year, last + 1))
+
+    def _leaps(self, year: int, last: int) -> Iterator[int]:
+        """Give the years that the days of a period may lie in, where there is less than a period in a year."""
+        interval, phase, first = self.rule.interval, self._phase(year), year_start(year)
+        before = year - 1
+        if self.rule.freq == "MONTHLY":
+            months = range(year * 12 + phase - interval, last * 12 + 13, interval)
+            near = (tuple((month + step) // 12 for step in (-1, 0, 1)) for month in months)  # SKIP may move by one
+        else:
+            width = 1 if self.rule.freq == "DAILY" else 7
+            starts = range(first + phase - interval * width, year_start(last + 1), interval * width)
+            near = ((year_of(start), year_of(start + width - 1)) for start in starts)
+        for candidate in (each for years in near for each in years):
+            if before < candidate <= last:
+                before = candidate
+                yield candidate
 
     def _has_any(self) -> bool:
         """Tell whether the rule has any moment in 400 years if INTERVAL is made as fine as its cycle with them allows.
@@ -332,8 +356,6 @@ class DayRule:
         """Give the number of moments from ``start`` to before ``end``."""
         start, total = max(start, self.start), 0
         self.work += 1
-        if end <= start:
-            return 0
         for year in range(year_of(start // DAY_SECONDS), year_of(end // DAY_SECONDS) + 1):
             base, plan = year_start(year) * DAY_SECONDS, self.plan(year)
             total += plan.rank(end - base) - plan.rank(start - base)
@@ -358,7 +380,10 @@ def _exists(day: int, length: int, skip: str) -> bool:
 
 
 def _place(day: int, length: int, skip: str) -> int:
-    """Where a day counted from 1 (or from the end) lies, from 0; one that does not exist is moved (RFC 7529 section 4.1)."""
+    """Where a day counted from 1 (or from the end) lies, from 0.
+
+    One that does not exist is moved (RFC 7529 section 4.1).
+    """
     if day > 0:
         return min(day, length + (skip == "FORWARD")) - 1
     return max(length + day, -1 if skip == "BACKWARD" else 0)

@@ -38,7 +38,7 @@ from mainspring.core.recurrence.rrule_plans import MAX_RUN, Block, DayTimes, Run
 
 UNITS: Final = {"HOURLY": 3600, "MINUTELY": 60, "SECONDLY": 1}
 
-_MAX_HELD: Final = 100_000  # moments in the runs kept for one rule, but for the last
+_MAX_RUNS: Final = 2_048  # kept for one rule; all residues together have as many moments as one day
 _MAX_RESIDUES: Final = 8_640
 _FEW_RESTS: Final = 4
 _NO_RUN: Final = Run(())
@@ -53,6 +53,7 @@ class _Grid:
 
     residue: int
     lead: int
+    step: int
     rests: tuple[int, ...]
 
 
@@ -60,8 +61,8 @@ class ElapsedRule:
     """The moments of an HOURLY, MINUTELY or SECONDLY rule, in local seconds under a given offset."""
 
     __slots__ = (
-        "_anchor", "_classes", "_days", "_grids", "_held", "_interval", "_masks", "_residues", "_rest", "_runs", "_slots", "_step",
-        "_unit", "_width", "barren", "plain_step", "rule", "start", "work",
+        "_anchor", "_classes", "_days", "_grids", "_interval", "_masks", "_residues", "_rest", "_runs",
+        "_slots", "_step", "_unit", "_width", "barren", "plain_step", "rule", "start", "work",
     )  # fmt: skip
 
     def __init__(self, rule: Rule, start: int, instant: int, easter: Easter) -> None:
@@ -79,8 +80,7 @@ class ElapsedRule:
         self._residues, self._classes, self._step = _residues(self._slots, self._interval, self._width)
         self._grids: dict[int, tuple[_Grid, ...]] = {}
         self._days: dict[tuple[bool, int, bool, int], tuple[int, ...]] = {}
-        self._runs: dict[tuple[int, int], Run] = {}
-        self._held = 0
+        self._runs: dict[tuple[int, int, int, int], Run] = {}
         self.barren = not self._slots or not _rests(rule, self._unit, self._rest, 0)
         parts = (rule.bymonth, rule.byyearday, rule.bymonthday, rule.byday, rule.byeaster, rule.byhour, rule.byminute)
         self.plain_step = 0 if any(parts) or rule.bysecond else rule.interval * self._unit
@@ -99,7 +99,9 @@ class ElapsedRule:
             rests = [lead + rest for rest in _rests(self.rule, self._unit, self._rest, lead)]
             near = tuple(rest for rest in rests if rest < self._unit)
             far = tuple(rest - self._unit for rest in rests if rest >= self._unit)
-            made = [_Grid((slot + step) % self._interval, lead, part) for step, part in enumerate((near, far)) if part]
+            made = [
+                _Grid((slot + step) % self._interval, lead, step, part) for step, part in enumerate((near, far)) if part
+            ]
             grids = self._grids[offset] = tuple(grid for grid in made if self._can_meet(grid))
         return grids
 
@@ -134,10 +136,7 @@ class ElapsedRule:
         return days
 
     def first(self, start: int, end: int, offset: int) -> int | None:
-        """Give the first moment from ``start`` to before ``end`` (local seconds) where ``offset`` holds."""
-        start = max(start, self.start + offset)
-        if start >= end or self.barren:
-            return None
+        """Give the first moment from ``start``, not before DTSTART, to before ``end``, where ``offset`` holds."""
         found = [self._first(grid, start, end) for grid in self._grids_at(offset)]
         return min((moment for moment in found if moment is not None), default=None)
 
@@ -151,9 +150,8 @@ class ElapsedRule:
             later = self._slot(grid, day, slot + 1)
             if later is not None:
                 return self._before(end, day, later, grid.rests[0])
-        for day, slot in self._later(grid, day + 1, (end - 1) // DAY_SECONDS):
-            return self._before(end, day, slot, grid.rests[0])
-        return None
+        found = next(self._later(grid, day + 1, (end - 1) // DAY_SECONDS), None)
+        return None if found is None else self._before(end, *found, grid.rests[0])
 
     def _before(self, end: int, day: int, slot: int, rest: int) -> int | None:
         moment = day * DAY_SECONDS + slot * self._unit + rest
@@ -193,7 +191,10 @@ class ElapsedRule:
                     yield first + days[place], slot
 
     def _strides(self, grid: _Grid, day: int, last: int) -> Iterator[tuple[int, int]]:
-        """Do the same for an INTERVAL longer than a day: go from period to period, or through the named days if fewer."""
+        """Do the same for an INTERVAL longer than a day.
+
+        Go from period to period, or through the named days if fewer.
+        """
         interval, width = self._interval, self._width
         for year in range(year_of(day), year_of(last) + 1):
             start, days = calendar_of(year)[0], self._days_of(year)
@@ -215,17 +216,15 @@ class ElapsedRule:
             return _NO_RUN
         shift, interval = day * self._width, self._interval
         residue = (grids[0].residue - shift) % interval
-        key = (grids[0].lead, residue)
+        key = (grids[0].lead, grids[0].step, len(grids), residue)
         run = self._runs.get(key)
         if run is None:
             residues = [(grid.residue - shift) % interval for grid in grids]
             if self._residues is not None and self._residues.isdisjoint(residues):
                 return _NO_RUN
             run = self._make_run(grids, residues)
-            self._held += 1 if isinstance(run.seconds, range) else len(run.seconds)
-            if self._held > _MAX_HELD:
+            if len(self._runs) >= _MAX_RUNS:
                 self._runs.clear()
-                self._held = 0
             self._runs[key] = run
         return run
 
@@ -250,8 +249,7 @@ class ElapsedRule:
         return [slot for slot in range(residue, self._width, interval) if slot in spots]
 
     def blocks(self, start: int, end: int, offset: int) -> Iterator[Block]:
-        """Give the moments from ``start`` to before ``end`` (local seconds) where ``offset`` holds."""
-        start = max(start, self.start + offset)
+        """Give the moments from ``start``, not before DTSTART, to before ``end``, where ``offset`` holds."""
         if start >= end or self.barren:
             return
         grids = self._grids_at(offset)
@@ -274,10 +272,7 @@ class ElapsedRule:
                 yield base + days[place]
 
     def count(self, start: int, end: int, offset: int) -> int:
-        """Give the number of moments from ``start`` to before ``end`` (local seconds) where ``offset`` holds."""
-        start = max(start, self.start + offset)
-        if start >= end or self.barren:
-            return 0
+        """Give the number of moments from ``start``, not before DTSTART, to before ``end``, where ``offset`` holds."""
         grids = self._grids_at(offset)
         self.work += 20
         if self._width % self._interval == 0:
@@ -358,14 +353,12 @@ def _residues(slots: Slots, interval: int, width: int) -> tuple[frozenset[int] |
 
 def _rests(rule: Rule, unit: int, rest: int, lead: int) -> list[int]:
     """The moments of one period, in seconds from its start, which is ``lead`` seconds into a local hour or minute."""
-    if unit == 1:
-        return [0]
     minute_starts = [rest - rest % 60]
     if unit == 3600 and rule.byminute:
         minute_starts = [(minute * 60 - lead) % unit for minute in rule.byminute]
     found: set[int] = set()
     for start in minute_starts:
-        if rule.bysecond:
+        if rule.bysecond and unit > 1:
             found.update((start + (second - lead - start) % 60) % unit for second in rule.bysecond if second < 60)
         else:
             found.add((start + rest % 60) % unit)

@@ -1,7 +1,7 @@
 """A recurrence set in plain English: when it is, in which zone, and what it leaves out.
 
-A 24-hour clock, numbers as the rule has them, and nothing that is a default: a part that the rule takes from DTSTART is said
-(the time of day, the weekday), DTSTART itself only where INTERVAL counts from it.
+A 24-hour clock, numbers as the rule has them, and nothing that is a default: a part that the rule takes from DTSTART
+is said (the time of day, the weekday), DTSTART itself only where INTERVAL counts from it.
 """
 
 from __future__ import annotations
@@ -38,7 +38,10 @@ _FOLDS: Final[dict[Fold, str]] = {
 
 
 def explain_rule(rule: Rule, start: int, *, all_day: bool = False) -> str:
-    """Say one rule, begun at the local time ``start`` (seconds), without its zone: ``Every month on the third Tuesday at 09:00``."""
+    """Say one rule, begun at the local time ``start`` (seconds), without its zone.
+
+    ``Every month on the third Tuesday at 09:00``.
+    """
     if rule.freq in UNITS:
         clauses = [_every(rule), *_elapsed_dates(rule), *_elapsed_times(rule, start)]
     else:
@@ -52,7 +55,10 @@ def explain_rule(rule: Rule, start: int, *, all_day: bool = False) -> str:
 def explain_set(
     rules: list[str], exrules: list[str], rdates: int, exdates: int, *, timezone: str, gap: Gap, fold: Fold
 ) -> str:
-    """Say a whole set: its rules as ``explain_rule`` says them, how many dates are added and left out, zone and policies."""
+    """Say a whole set.
+
+    Its rules as ``explain_rule`` says them, how many dates are added and left out, zone and policies.
+    """
     said = "; and ".join([rules[0], *(_lower(rule) for rule in rules[1:])]) if rules else ""
     if rdates:
         said = f"{said}; and on {_count(rdates, 'more date')}" if said else f"On {_count(rdates, 'date')}"
@@ -182,7 +188,10 @@ def _times(rule: Rule) -> str:
 
 
 def _elapsed_times(rule: Rule, start: int) -> list[str]:
-    """What an HOURLY, MINUTELY or SECONDLY rule says of the clock; DTSTART gives the minute and second where nothing else does."""
+    """What an HOURLY, MINUTELY or SECONDLY rule says of the clock.
+
+    DTSTART gives the minute and second where nothing else does.
+    """
     hours, minutes, seconds = list(rule.byhour), list(rule.byminute), list(rule.bysecond)
     if rule.freq == "HOURLY" and not minutes and rule.interval == 1:
         minutes = [start // 60 % 60]

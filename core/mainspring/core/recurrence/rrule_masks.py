@@ -47,9 +47,7 @@ def year_start(year: int) -> int:
 
 def year_of(ordinal: int) -> int:
     """Give the year that holds the day with this ordinal; also outside the years 1 to 9999."""
-    year = (ordinal - 1) * CYCLE_YEARS // CYCLE_DAYS + 1
-    if year_start(year) > ordinal:
-        return year - 1
+    year = (ordinal - 1) * CYCLE_YEARS // CYCLE_DAYS + 1  # never too late: leap days lag behind 0.2425 a year
     return year + 1 if year_start(year + 1) <= ordinal else year
 
 
@@ -166,7 +164,10 @@ def _first_week(year: int, wkst: int) -> int:
 
 
 def _weekday_mask(rule: Rule, leap: bool, first_weekday: int) -> int:
-    """BYDAY: notes 1 and 2 of section 3.3.10; an ordinal counts in the month, or in the year where no month is named."""
+    """BYDAY.
+
+    Notes 1 and 2 of section 3.3.10; an ordinal counts in the month, or in the year where no month is named.
+    """
     starts, length, mask = MONTH_STARTS[leap], 365 + leap, 0
     by_month = rule.freq == "MONTHLY" or bool(rule.bymonth)
     spans = tuple(pairwise(starts)) if by_month else ((0, length),)

@@ -237,7 +237,10 @@ def parse_date_time(name: str, text: str) -> tuple[int, bool]:
 
 
 def civil_seconds(value: datetime) -> int:
-    """Count the whole seconds of a naive civil time from the midnight before 0001-01-01, so that day ``n`` is ordinal ``n``."""
+    """Count the whole seconds of a naive civil time.
+
+    They count from the midnight before 0001-01-01, so that day ``n`` is ordinal ``n``.
+    """
     return value.toordinal() * DAY_SECONDS + value.hour * 3600 + value.minute * 60 + value.second
 
 

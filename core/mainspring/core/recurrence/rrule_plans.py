@@ -1,8 +1,9 @@
 """What a rule of days does in one year: a *plan* of civil moments, counted in seconds from the year's January 1.
 
-A plan knows how many moments it has, how many come before a given one, and which is the first not before it: so a look-up
-needs no walk. It hands them out in *blocks*: a base, and the part of a *run* of seconds that counts from it. Runs are kept
-and used again, with the ``timedelta`` of each second, which makes iterating as cheap as one addition for each instant.
+A plan knows how many moments it has, how many come before a given one, and which is the first not before it: so a
+look-up needs no walk. It hands them out in *blocks*: a base, and the part of a *run* of seconds that counts from it.
+Runs are kept and used again, with the ``timedelta`` of each second, which makes iterating as cheap as one addition
+for each instant.
 """
 
 from __future__ import annotations

@@ -39,16 +39,11 @@ class Branch:
     def __init__(self, walk: Walk, count: int | None, until: int) -> None:
         self._walk, self._count, self._until = walk, count, until
 
-    @property
-    def counts(self) -> bool:
-        """Tell whether the rule has COUNT."""
-        return self._count is not None
-
     def next(self, least: int, known: tuple[int, int] | None = None) -> int | None:
         """Give the first instant that is not before ``least``.
 
-        ``known`` is an instant and the number of instances up to it, from a checkpoint. Raises ``InvalidRecurrence`` where
-        COUNT reaches too far to be followed.
+        ``known`` is an instant and the number of instances up to it, from a checkpoint. Raises ``InvalidRecurrence``
+        where COUNT reaches too far to be followed.
         """
         found = self._walk.next(least) if least <= self._until else None
         if found is None or found > self._until or self._count is None:
@@ -141,7 +136,7 @@ class InstanceSet:
     def next(self, least: int, at: int, counts: tuple[int, ...]) -> int | None:
         """Give the first instant that is not before ``least``; ``at`` and ``counts`` come from a checkpoint, if any."""
         known = [(at, count) for count in counts] if counts else [None] * len(self.branches)
-        for _ in range(len(self._exdates) + len(self._exdays) + 2):
+        while True:  # each round goes past one EXDATE, of which there are so many
             found = self._first(least, known)
             if found is None:
                 return None
@@ -151,7 +146,6 @@ class InstanceSet:
                     return next(self.instants(found, LAST_SECOND + 1), None)
                 return found
             least = again
-        return next(self.instants(least, LAST_SECOND + 1), None)
 
     def _excluding(self, known: Sequence[tuple[int, int] | None]) -> Iterator[tuple[Branch, tuple[int, int] | None]]:
         return zip(self._exbranches, known[len(self._branches) :], strict=True)
@@ -177,7 +171,7 @@ class InstanceSet:
     def _day_start(self, day: int) -> int:
         """The first instant of a local day; in the last hours of the year 9999 none is left."""
         try:
-            midnight = datetime.fromordinal(day)  # noqa: DTZ -- civil
+            midnight = datetime.fromordinal(day)  # a civil time
         except (ValueError, OverflowError):
             return LAST_SECOND + 1
         found = instants(midnight, self._zone, gap="after", fold="first")

@@ -1,26 +1,25 @@
 """A zone cut into stretches of one offset: where local time is UTC plus a constant.
 
-Seconds count from the midnight before 0001-01-01, in UTC and in local time alike, so that day ``n`` begins at
-``n * 86400``. The stretches of a UTC year are made once for a zone and a policy. Each says which local times it gives
-the instants of, by the policy for folds, and which local times of the gap before it, if there is one, stand for instants
+Seconds count from the midnight before 0001-01-01, in UTC and in local time alike, so that day ``n`` begins at ``n *
+86400``. The stretches of a UTC year are made once for a zone and a policy. Each says which local times it gives the
+instants of, by the policy for folds, and which local times of the gap before it, if there is one, stand for instants
 within it:
 
 * ``offset_before``: RFC 5545 section 3.3.5, "interpreted using the UTC offset before the gap";
 * ``after``: all of them stand for the first instant after the gap;
 * ``skip``: none does; section 3.3.10 calls such an instance invalid and wants it ignored.
 
-From the year 2100 on a zone goes by its yearly rule (tzdata names single shifts to 2087), which names weekdays of months:
-there all years of one shape, leap or not and begun on the same weekday, are alike, and the far future costs nothing.
+From the year 2100 on a zone goes by its yearly rule (tzdata names single shifts to 2087), which names weekdays of
+months: there all years of one shape, leap or not and begun on the same weekday, are alike, and the far future costs
+nothing.
 """
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
-
-from attrs import evolve, frozen
 
 from mainspring.core.recurrence.dst import FIRST_INSTANT, LAST_INSTANT, Fold, Gap, next_shift, offset_at
 from mainspring.core.recurrence.rrule_masks import CYCLE_YEARS, LAST_YEAR, calendar_of, year_start
@@ -34,16 +33,15 @@ LAST_SECOND: Final = year_start(LAST_YEAR + 1) * DAY_SECONDS - 1
 _SECOND: Final = timedelta(seconds=1)
 _STEP: Final = timedelta(days=3)  # the nearest two shifts of tzdata are 3.99 days apart (Freetown, 1939)
 _MARGIN: Final = 2 * DAY_SECONDS  # more than any gap or fold is long, so that all that reaches into a year is seen
-_YEARLY_FROM: Final = 2_100
+YEARLY_FROM: Final = 2_100
 _FOLD_CHOICES: Final = ("first", "second", "both")
 
 
-@frozen
-class Stretch:
+class Stretch(NamedTuple):
     """Local times ``start`` to before ``end`` stand for the instants ``offset`` before them.
 
-    The local times ``gap_start`` to before ``gap_end``, which do not exist, stand for the instants ``gap_offset`` before
-    them, or all for ``gap_instant`` where that is not None; the two are equal where there is no such gap.
+    The local times ``gap_start`` to before ``gap_end``, which do not exist, stand for the instants ``gap_offset``
+    before them, or all for ``gap_instant`` where that is not None; the two are equal where there is no such gap.
     """
 
     start: int
@@ -56,13 +54,10 @@ class Stretch:
 
     def moved(self, seconds: int) -> Stretch:
         """Give the same stretch ``seconds`` later."""
-        return evolve(
-            self,
-            start=self.start + seconds,
-            end=self.end + seconds,
-            gap_start=self.gap_start + seconds,
-            gap_end=self.gap_end + seconds,
-            gap_instant=None if self.gap_instant is None else self.gap_instant + seconds,
+        start, end, offset, gap_start, gap_end, gap_offset, instant = self
+        instant = None if instant is None else instant + seconds
+        return Stretch(
+            start + seconds, end + seconds, offset, gap_start + seconds, gap_end + seconds, gap_offset, instant
         )
 
 
@@ -91,18 +86,21 @@ def times_of(block: Block) -> list[datetime]:
 
 def alias(year: int) -> int:
     """Give the year that stands for ``year`` in what a zone does: itself, or from 2100 on the first of its shape."""
-    return year if year < _YEARLY_FROM else _of_shape(calendar_of(year)[1][:2])
+    return year if year < YEARLY_FROM else _of_shape(calendar_of(year)[1][:2])
 
 
 @lru_cache(maxsize=14)
 def _of_shape(shape: tuple[bool, int]) -> int:
-    years = range(_YEARLY_FROM, _YEARLY_FROM + CYCLE_YEARS)
+    years = range(YEARLY_FROM, YEARLY_FROM + CYCLE_YEARS)
     return next(year for year in years if calendar_of(year)[1][:2] == shape)
 
 
 @lru_cache(maxsize=8_192)
 def stretches(zone: ZoneInfo, year: int, gap: Gap, fold: Fold, elapsed: bool) -> tuple[Stretch, ...]:
-    """Give the stretches of a UTC year, in order. For rules of elapsed time (``elapsed``) each is whole, without a gap."""
+    """Give the stretches of a UTC year, in order.
+
+    For rules of elapsed time (``elapsed``) each is whole, without a gap.
+    """
     other = alias(year)
     if other != year:
         seconds = (year_start(year) - year_start(other)) * DAY_SECONDS
@@ -114,7 +112,7 @@ def stretches(zone: ZoneInfo, year: int, gap: Gap, fold: Fold, elapsed: bool) ->
     made: list[Stretch] = []
     for place in range(len(edges) - 1):
         stretch = _cut(edges, place, begin, end, gap, "both" if elapsed else fold)
-        stretch = evolve(stretch, gap_start=0, gap_end=0) if elapsed else stretch
+        stretch = stretch._replace(gap_start=0, gap_end=0) if elapsed else stretch
         if stretch.start < stretch.end or stretch.gap_start < stretch.gap_end:
             made.append(stretch)
     return tuple(made)
@@ -127,11 +125,10 @@ def _shifts(zone: ZoneInfo, begin: int, end: int) -> list[tuple[int, int]]:
     offset = offset_at(early, zone)
     while early < late:
         step = min(early + _STEP, late) if late - early > _STEP else late
-        if offset_at(step, zone) != offset:
-            shift = next_shift(zone, early, step)
-            if shift is not None:
-                found.append((to_seconds(shift.at), _seconds(shift.after)))
-                offset = shift.after
+        shift = next_shift(zone, early, step) if offset_at(step, zone) != offset else None
+        if shift is not None:
+            found.append((to_seconds(shift.at), _seconds(shift.after)))
+            offset = shift.after
         early = step
     return found
 

@@ -4,9 +4,9 @@ A *series* gives local moments. The walk lays them over the stretches of the zon
 local time less the offset; the moments of a gap go where the policy sends them, and two that meet are one. That keeps
 results strictly increasing, and COUNT counts results.
 
-COUNT is turned into an end, once: the instant of the last instance. Rules without BY parts find it by multiplication, all
-others year by year, and a year costs no more for having more moments. The work is bounded: what lies beyond the bound
-is not guessed but refused, until the caller passes a checkpoint.
+COUNT is turned into an end, once: the instant of the last instance. Rules without BY parts find it by multiplication,
+all others year by year, and a year costs no more for having more moments. The work is bounded: what lies beyond the
+bound is not guessed but refused, until the caller passes a checkpoint.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from mainspring.core.recurrence.rrule_elapsed import ElapsedRule
 from mainspring.core.recurrence.rrule_masks import CYCLE_YEARS, LAST_YEAR, year_of, year_start
 from mainspring.core.recurrence.rrule_parts import DAY_SECONDS
 from mainspring.core.recurrence.rrule_plans import Block, Run, block, moments_of
-from mainspring.core.recurrence.rrule_stretches import LAST_SECOND, Stretch, stretches
+from mainspring.core.recurrence.rrule_stretches import LAST_SECOND, YEARLY_FROM, Stretch, alias, stretches
 
 _MAX_WORK: Final = 12_000  # about as many microseconds for one count
 _PLAIN_RUN: Final = 512
@@ -202,7 +202,7 @@ class Walk:
     def _find_reach(self, count: int) -> Reach:
         if self._plain:
             return Reach(min(LAST_SECOND, self._floor + (count - 1) * self._plain), True)
-        total, last, allowed = 0, self._floor, self._series.work + _MAX_WORK // 2
+        total, last, allowed = 0, self._floor, self._series.work + _MAX_WORK // 4
         for number, (base, run, low, high) in enumerate(self.blocks(self._floor, LAST_SECOND + 1)):
             total += high - low
             if total >= count:
@@ -213,7 +213,7 @@ class Walk:
         return Reach(LAST_SECOND, True)
 
     def _count_years(self, count: int, known: int) -> Reach:
-        total, allowed = 0, self._series.work + _MAX_WORK // 2
+        total, allowed = 0, self._series.work + _MAX_WORK
         for year in range(year_of(self._floor // DAY_SECONDS), LAST_YEAR + 1):
             begin, end = year_start(year) * DAY_SECONDS, year_start(year + 1) * DAY_SECONDS
             found = self._of_year(year, begin, end)
@@ -233,18 +233,28 @@ class Walk:
     def _of_year(self, year: int, least: int, end: int) -> int:
         """Count the instants of a UTC year that lie from ``least`` to before ``end``."""
         begin, stop = year_start(year) * DAY_SECONDS, year_start(year + 1) * DAY_SECONDS
-        key = self._series.key(year)
-        whole = self._fixed and least <= begin and stop <= end and self._floor <= begin
-        if whole and key in self._years:
+        whole = least <= begin and stop <= end and self._floor <= begin
+        key = self._year_key(year) if whole else ()
+        if key and key in self._years:
+            self._series.work += 1 if self._fixed else 2
             return self._years[key]
         least, end, total = max(least, begin, self._floor), min(end, stop), 0
         if self._lone and least == self._floor < end:
             total, least = 1, least + 1
         for stretch in self._stretches(year):
             total += self._of_piece(stretch, least, end)
-        if whole:
+        if key:
             self._years[key] = total
         return total
+
+    def _year_key(self, year: int) -> tuple[object, ...]:
+        """Give what the count of a whole UTC year depends on; nothing where such years do not come again."""
+        key = self._series.key
+        if self._fixed:
+            return key(year)
+        if year <= YEARLY_FROM:
+            return ()
+        return (alias(year), key(year - 1), key(year), key(year + 1))  # local years reach into the UTC year
 
     def _of_piece(self, stretch: Stretch, least: int, end: int) -> int:
         offset = stretch.offset
