@@ -17,6 +17,7 @@ from mainspring.core.retry import Failure, Fixed, Never
 from mainspring.core.schedule import Plan, Schedule, ScheduleView, TaskTemplate, new_schedule, plan
 from mainspring.core.states import Pending
 from mainspring.core.task import FunctionCall, Task
+from support.port import creations
 
 SECOND = timedelta(seconds=1)
 MINUTE = timedelta(minutes=1)
@@ -48,7 +49,7 @@ def task(storage: Storage, *, late: timedelta = HOUR, **fields: Any) -> Task:
 def added(storage: Storage, **fields: Any) -> Task:
     """A task that was just added."""
     made = task(storage, **fields)
-    storage.add([made])
+    storage.add(creations([made]))
     return made
 
 

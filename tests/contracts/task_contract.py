@@ -29,8 +29,10 @@ from mainspring.core.events import CancelAsked, RetryScheduled, RunStarted, RunS
 from mainspring.core.ids import TaskId
 from mainspring.core.machine import Decision, handle
 from mainspring.core.ports import Refused, Storage, TaskQuery
+from mainspring.core.queue import queue_ref
 from mainspring.core.states import Failed, Pending, Running, Succeeded
-from mainspring.core.task import FollowUp, FunctionCall, HttpCall, Task
+from mainspring.core.task import DEFAULT_PROJECT, FollowUp, FunctionCall, HttpCall, Task
+from support.port import creations, take
 
 NOBODY = TaskId("00000000-0000-7000-8000-000000000000")
 
@@ -60,7 +62,7 @@ class AddingAndReading:
         fresh = task(storage)
         for batch in ([fresh, first], [fresh, fresh]):
             with pytest.raises(Conflict):
-                storage.add(batch)
+                storage.add(creations(batch))
             with pytest.raises(NotFound):
                 storage.get(fresh.id)
 
@@ -68,9 +70,9 @@ class AddingAndReading:
         """A second live one is refused; another project or an ended holder is no hindrance."""
         holder = added(storage, name="report")
         with pytest.raises(Conflict):
-            storage.add([task(storage), task(storage, name="report")])
+            storage.add(creations([task(storage), task(storage, name="report")]))
         with pytest.raises(Conflict):
-            storage.add([task(storage, name="twin"), task(storage, name="twin")])
+            storage.add(creations([task(storage, name="twin"), task(storage, name="twin")]))
         assert storage.count("default") == {"pending": 1}
         added(storage, name="report", project="other")
         storage.update([holder.id], cancel)
@@ -78,14 +80,14 @@ class AddingAndReading:
 
     def test_adding_nothing_is_fine(self, storage: Storage) -> None:
         """An empty batch changes nothing."""
-        storage.add([])
+        storage.add(creations([]))
         assert storage.find(ALL).items == ()
 
     def test_find_gives_the_newest_first_page_by_page(self, storage: Storage) -> None:
         """By (created_at, id) descending; the cursors lead through all of them, the last page has none."""
         now = storage.now()
         made = [task(storage, created_at=now + (index // 2) * SECOND) for index in range(7)]
-        storage.add(made)
+        storage.add(creations(made))
         expected = [one.id for one in sorted(made, key=lambda one: (one.created_at, one.id), reverse=True)]
         seen: list[TaskId] = []
         cursor = None
@@ -101,9 +103,9 @@ class AddingAndReading:
         """A newer task does not shift the next page, nor does a deleted one."""
         now = storage.now()
         made = [task(storage, created_at=now + index * SECOND) for index in range(4)]
-        storage.add(made)
+        storage.add(creations(made))
         page = storage.find(TaskQuery(limit=2))
-        storage.add([task(storage, created_at=now + HOUR)])
+        storage.add(creations([task(storage, created_at=now + HOUR)]))
         storage.delete([made[2].id])
         assert _page(storage, limit=2, after=page.cursor) == [made[1].id, made[0].id]
 
@@ -144,7 +146,7 @@ class AddingAndReading:
         assert storage.delete([held.id, NOBODY, waiting.id, held.id]) == 2
         with pytest.raises(NotFound):
             storage.history(held.id)
-        storage.add([evolve(held, state=waiting.state)])
+        storage.add(creations([evolve(held, state=waiting.state)]))
         assert storage.history(held.id) == ()
 
 
@@ -154,11 +156,11 @@ class Taking:
     def test_due_tasks_are_taken_once(self, storage: Storage) -> None:
         """What was taken is written, and not there for the next taker."""
         made = added(storage)
-        (decision,) = storage.take((), 10, start())
+        (decision,) = take(storage, (), 10, start())
         assert decision.task.id == made.id
         assert storage.get(made.id) == decision.task
         assert isinstance(decision.task.state, Running)
-        assert storage.take((), 10, start()) == ()
+        assert take(storage, (), 10, start()) == ()
 
     def test_the_step_is_given_the_task_and_the_storages_instant(self, storage: Storage) -> None:
         """``at`` is read inside the transaction: between the instants before and after."""
@@ -170,7 +172,7 @@ class Taking:
             seen.append((given, at))
             return start()(given, at)
 
-        storage.take((), 1, step)
+        take(storage, (), 1, step)
         ((given, at),) = seen
         assert given == made
         assert before <= at <= storage.now()
@@ -179,10 +181,10 @@ class Taking:
         """No early start; and a high priority in the future does not hide what is due."""
         added(storage, late=-HOUR, priority=9)
         due = added(storage, priority=1)
-        assert [decision.task.id for decision in storage.take((), 10, start())] == [due.id]
+        assert [decision.task.id for decision in take(storage, (), 10, start())] == [due.id]
 
     def test_the_order_is_priority_then_due_then_id(self, storage: Storage) -> None:
-        """Over all queues alike; also where a batch ends in the middle."""
+        """In each queue by itself; also where a batch ends in the middle."""
         now = storage.now()
         made = [
             task(storage, priority=priority, queue=queue, state=Pending(due=now - late * SECOND))
@@ -191,27 +193,28 @@ class Taking:
             for queue in ("a", "b", "c")
             for _ in range(2)
         ]
-        storage.add(made)
+        storage.add(creations(made))
 
         def order(one: Task) -> tuple[int, datetime, str]:
             assert isinstance(one.state, Pending)
             return -one.priority, one.state.due, one.id
 
-        expected = [one.id for one in sorted(made, key=order)]
-        taken = [decision.task.id for _ in range(5) for decision in storage.take((), 5, start())]
-        assert taken == expected
+        for queue in ("a", "b", "c"):
+            expected = [one.id for one in sorted(made, key=order) if one.queue == queue]
+            taken = [decision.task.id for _ in range(3) for decision in take(storage, (queue,), 3, start())]
+            assert taken == expected
 
     def test_only_the_named_queues_are_taken_from(self, storage: Storage) -> None:
         """None named: any; a queue named twice counts once; a queue that does not exist is empty."""
         one, two, three = (added(storage, queue=queue) for queue in ("a", "b", "c"))
-        assert storage.take(("nowhere",), 10, start()) == ()
-        assert [decision.task.id for decision in storage.take(("b", "b", "nowhere"), 10, start())] == [two.id]
-        assert {decision.task.id for decision in storage.take((), 10, start())} == {one.id, three.id}
+        assert take(storage, ("nowhere",), 10, start()) == ()
+        assert [decision.task.id for decision in take(storage, ("b", "b", "nowhere"), 10, start())] == [two.id]
+        assert {decision.task.id for decision in take(storage, (), 10, start())} == {one.id, three.id}
 
     def test_at_most_limit_tasks_are_taken(self, storage: Storage) -> None:
         """The rest stays for the next; 0 takes nothing."""
-        storage.add([task(storage) for _ in range(5)])
-        assert [len(storage.take((), limit, start())) for limit in (0, 3, 3, 3)] == [0, 3, 2, 0]
+        storage.add(creations([task(storage) for _ in range(5)]))
+        assert [len(take(storage, (), limit, start())) for limit in (0, 3, 3, 3)] == [0, 3, 2, 0]
 
     def test_an_error_of_the_step_is_passed_on_and_nothing_is_written(self, storage: Storage) -> None:
         """Also not what the step decided about the tasks before; they can be taken afterwards."""
@@ -225,9 +228,9 @@ class Taking:
             return start()(given, at)
 
         with pytest.raises(RuntimeError, match="broke"):
-            storage.take((), 10, step)
+            take(storage, (), 10, step)
         assert [storage.get(one.id) for one in made] == made
-        assert len(storage.take((), 10, start())) == 2
+        assert len(take(storage, (), 10, start())) == 2
 
     def test_a_step_without_events_writes_nothing(self, storage: Storage) -> None:
         """The task stays as it is, and due."""
@@ -236,15 +239,15 @@ class Taking:
         def step(given: Task, at: datetime) -> Decision:
             return Decision(task=given, read_version=given.version, events=(), effects=())
 
-        assert len(storage.take((), 10, step)) == 1
+        assert len(take(storage, (), 10, step)) == 1
         assert storage.get(made.id) == made
-        assert len(storage.take((), 10, start())) == 1
+        assert len(take(storage, (), 10, start())) == 1
 
     def test_a_step_that_answers_for_another_task_is_a_conflict(self, storage: Storage) -> None:
         """Nothing is written."""
         made, other = added(storage), added(storage, late=-HOUR)
         with pytest.raises(Conflict):
-            storage.take((), 1, lambda given, at: cancel(other, at))
+            take(storage, (), 1, lambda given, at: cancel(other, at))
         assert [storage.get(one.id) for one in (made, other)] == [made, other]
 
     def test_runs_whose_lease_has_ended_are_reclaimed_oldest_first(self, storage: Storage) -> None:
@@ -267,14 +270,17 @@ class Taking:
     def test_upcoming_names_the_earliest_due_and_lease(self, storage: Storage) -> None:
         """Past instants too; only the named queues count for tasks; None where nothing is in sight."""
         nothing = storage.upcoming(())
-        assert (nothing.task, nothing.lease, nothing.schedule) == (None, None, None)
+        assert (nothing.tasks, nothing.lease, nothing.schedule) == ({}, None, None)
         now = storage.now()
         for queue, priority, late in (("a", 0, 5), ("a", 9, 1), ("b", 0, 9), ("c", 3, -60)):
-            storage.add([task(storage, queue=queue, priority=priority, state=Pending(due=now - late * SECOND))])
-        assert storage.upcoming(()).task == now - 9 * SECOND
-        assert storage.upcoming(("a", "c")).task == now - 5 * SECOND
-        assert storage.upcoming(("c",)).task == now + 60 * SECOND
-        assert storage.upcoming(("nowhere",)).task is None
+            storage.add(
+                creations([task(storage, queue=queue, priority=priority, state=Pending(due=now - late * SECOND))])
+            )
+        late = {"a": 5, "b": 9, "c": -60}
+        dues = {queue_ref(DEFAULT_PROJECT, name): now - late[name] * SECOND for name in late}
+        assert storage.upcoming(()).tasks == dues
+        assert set(storage.upcoming(("a", "c")).tasks) == {ref for ref in dues if ref.name != "b"}
+        assert storage.upcoming(("nowhere",)).tasks == {}
         held = running(storage, ago=HOUR, lease=MINUTE)
         running(storage)
         assert isinstance(held.state, Running)
@@ -306,7 +312,7 @@ class Writing:
         old = running(storage, ago=HOUR, lease=MINUTE)
         storage.reclaim(1, lose)
         storage.update([old.id], lambda given, at: handle(given, Edit(at=at, due=at)))
-        storage.take((), 1, start(worker="worker-2"))
+        take(storage, (), 1, start(worker="worker-2"))
         assert storage.save([succeed(old, storage.now())]) == (False,)
         (answer,) = storage.update([old.id], succeed)
         assert isinstance(answer, Refused)
@@ -414,9 +420,9 @@ class Writing:
         storage.update([made.id], lambda given, at: handle(given, edit))
         assert _page(storage, queue="a") == []
         assert _page(storage, name="new") == [made.id]
-        assert storage.upcoming(("a",)).task is None
+        assert storage.upcoming(("a",)).tasks == {}
         added(storage, name="old")
-        assert [decision.task.call for decision in storage.take(("b",), 1, start())] == [FunctionCall(function="f")]
+        assert [decision.task.call for decision in take(storage, ("b",), 1, start())] == [FunctionCall(function="f")]
 
     def test_a_requeued_task_is_live_again(self, storage: Storage) -> None:
         """It can be taken again, keeps its history, and holds its name."""
@@ -425,7 +431,7 @@ class Writing:
         storage.update([held.id], lambda given, at: handle(given, Requeue(at=at)))
         with pytest.raises(Conflict):
             added(storage, name="n")
-        (decision,) = storage.take((), 1, start())
+        (decision,) = take(storage, (), 1, start())
         assert decision.task.id == held.id
         assert len(storage.history(held.id)) == 4
 
@@ -458,4 +464,4 @@ class Writing:
         with pytest.raises(Unavailable):
             storage.find(ALL)
         with pytest.raises(Unavailable):
-            storage.add([made])
+            storage.add(creations([made]))

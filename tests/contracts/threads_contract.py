@@ -14,6 +14,7 @@ from mainspring.core.machine import Decision, handle
 from mainspring.core.ports import Storage
 from mainspring.core.schedule import plan
 from mainspring.core.task import Task
+from support.port import creations, take
 
 T = TypeVar("T")
 THREADS = 4
@@ -30,11 +31,11 @@ class Concurrency:
     def test_threads_take_each_task_once(self, storage: Storage) -> None:
         """Every task exactly once, and each is complete afterwards."""
         made = [task(storage) for _ in range(200)]
-        storage.add(made)
+        storage.add(creations(made))
 
         def work(_: int) -> list[Task]:
             mine: list[Task] = []
-            while decisions := storage.take((), 7, start()):
+            while decisions := take(storage, (), 7, start()):
                 mine += [decision.task for decision in decisions]
                 applied = storage.save([succeed(decision.task, storage.now()) for decision in decisions])
                 assert all(applied)
@@ -64,7 +65,7 @@ class Concurrency:
             won = []
             for index in range(10):
                 try:
-                    storage.add([task(storage, name=f"name-{index}")])
+                    storage.add(creations([task(storage, name=f"name-{index}")]))
                 except Conflict:
                     won.append(False)
                 else:
@@ -94,7 +95,7 @@ class Concurrency:
     def test_readers_see_whole_transactions(self, storage: Storage) -> None:
         """A task and its history are never seen half written."""
         made = added(storage)
-        storage.take((), 1, start())
+        take(storage, (), 1, start())
 
         def beat(given: Task, at: object) -> Decision:
             return handle(given, Heartbeat(at=now, run=1, lease=HOUR))

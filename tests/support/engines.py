@@ -25,6 +25,7 @@ from mainspring.core.retry import Never
 from mainspring.core.states import TERMINAL
 from mainspring.core.task import FunctionCall, Task, new_task
 from support.faults import FaultyStorage
+from support.port import creations
 
 T = TypeVar("T")
 Script: TypeAlias = Callable[[Task, Run], Awaitable[Outcome]]
@@ -144,7 +145,7 @@ class House:
             new_task(task_id=TaskId(uuid7(now, self.entropy.octets(ENTROPY_BYTES))), **(values | fields))
             for _ in range(count)
         ]
-        self.memory.add(tasks)
+        self.memory.add(creations(tasks))
         return [task.id for task in tasks]
 
     def cancel(self, task_id: TaskId) -> None:

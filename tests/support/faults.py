@@ -16,20 +16,26 @@ from typing import Literal, TypeVar
 
 from attrs import frozen
 
+from mainspring.core.creation import Accepted, Creation
 from mainspring.core.errors import Unavailable
 from mainspring.core.events import Event
 from mainspring.core.ids import ScheduleId, TaskId
 from mainspring.core.machine import Decision
 from mainspring.core.ports import (
     AsyncStorage,
+    Gate,
     Page,
+    QueueStatus,
+    QueueStep,
     Refused,
     ScheduleQuery,
     ScheduleStep,
+    Taken,
     TaskQuery,
     TaskStep,
     Upcoming,
 )
+from mainspring.core.queue import Queue, QueueRef
 from mainspring.core.schedule import Plan, Schedule, ScheduleEvent, Slot
 from mainspring.core.task import Task
 
@@ -91,8 +97,8 @@ class FaultyStorage:
     async def now(self) -> datetime:
         return await self._do("now", self.inner.now)
 
-    async def add(self, tasks: Sequence[Task]) -> None:
-        await self._do("add", lambda: self.inner.add(tasks))
+    async def add(self, creations: Sequence[Creation], *, atomic: bool = True) -> tuple[Accepted | Refused, ...]:
+        return await self._do("add", lambda: self.inner.add(creations, atomic=atomic))
 
     async def get(self, task_id: TaskId) -> Task:
         return await self._do("get", lambda: self.inner.get(task_id))
@@ -106,8 +112,8 @@ class FaultyStorage:
     async def history(self, task_id: TaskId) -> tuple[Event, ...]:
         return await self._do("history", lambda: self.inner.history(task_id))
 
-    async def take(self, queues: Sequence[str], limit: int, step: TaskStep) -> tuple[Decision, ...]:
-        return await self._do("take", lambda: self.inner.take(queues, limit, step))
+    async def take(self, shares: Mapping[QueueRef, int], step: TaskStep, gate: Gate) -> Taken:
+        return await self._do("take", lambda: self.inner.take(shares, step, gate))
 
     async def reclaim(self, limit: int, step: TaskStep) -> tuple[Decision, ...]:
         return await self._do("reclaim", lambda: self.inner.reclaim(limit, step))
@@ -120,6 +126,24 @@ class FaultyStorage:
 
     async def delete(self, task_ids: Sequence[TaskId]) -> int:
         return await self._do("delete", lambda: self.inner.delete(task_ids))
+
+    async def prune(self, project: str | None, statuses: frozenset[str], before: datetime, limit: int) -> int:
+        return await self._do("prune", lambda: self.inner.prune(project, statuses, before, limit))
+
+    async def get_queue(self, ref: QueueRef) -> Queue:
+        return await self._do("get_queue", lambda: self.inner.get_queue(ref))
+
+    async def update_queue(self, ref: QueueRef, step: QueueStep) -> Queue:
+        return await self._do("update_queue", lambda: self.inner.update_queue(ref, step))
+
+    async def delete_queue(self, ref: QueueRef) -> None:
+        await self._do("delete_queue", lambda: self.inner.delete_queue(ref))
+
+    async def queues(self, project: str | None = None) -> tuple[QueueStatus, ...]:
+        return await self._do("queues", lambda: self.inner.queues(project))
+
+    async def configured(self) -> tuple[Queue, ...]:
+        return await self._do("configured", self.inner.configured)
 
     async def upcoming(self, queues: Sequence[str]) -> Upcoming:
         return await self._do("upcoming", lambda: self.inner.upcoming(queues))

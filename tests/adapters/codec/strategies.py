@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from mainspring.core import events, retry, states
 from mainspring.core.commands import UNSET, Edit
 from mainspring.core.ids import ScheduleId, TaskId
+from mainspring.core.queue import Limits, Queue, QueuePause, QueueRef, Rate, Turn
 from mainspring.core.recurrence import Cron, Interval, Recurrence, RRule
 from mainspring.core.schedule import (
     AtMost,
@@ -262,4 +263,28 @@ _keys = st.sampled_from(["kind", "state", "id", "call", "at_most", "text", "ever
 plain_data = st.recursive(
     _scalars | st.sampled_from(["ladder", "pending", "http", "cron", "interval"]),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_keys, inner, max_size=4),
+)
+limits = st.builds(
+    Limits,
+    concurrency=maybe(st.integers(1, 1_000_000)),
+    rate=maybe(
+        st.builds(Rate, count=st.integers(1, 10_000), per=st.timedeltas(timedelta(seconds=1), timedelta(days=7)))
+    ),
+)
+pauses = st.builds(QueuePause, at=instants, note=texts)
+queues = st.builds(
+    Queue,
+    ref=st.builds(QueueRef, words, words),
+    version=small,
+    limits=limits,
+    key_limits=limits,
+    paused=maybe(pauses),
+    draining=maybe(pauses),
+    weight=st.integers(1, 1_000),
+    retry=maybe(policies),
+    timeout=maybe(st.timedeltas(timedelta(milliseconds=1), timedelta(hours=24))),
+    starts=st.lists(instants, max_size=3).map(tuple),
+    turns=st.lists(
+        st.builds(Turn, key=words, starts=st.lists(instants, max_size=2).map(tuple), last=instants), max_size=2
+    ).map(tuple),
 )

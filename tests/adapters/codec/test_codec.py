@@ -40,6 +40,7 @@ FORMS: dict[str, tuple[Any, st.SearchStrategy[Any]]] = {
     "SCHEDULE_EDIT": (codec.SCHEDULE_EDIT, any_of.schedule_edits),
     "SCHEDULE_EVENT": (codec.SCHEDULE_EVENT, any_of.schedule_events),
     "SLOT": (codec.SLOT, any_of.slots),
+    "QUEUE": (codec.QUEUE, any_of.queues),
 }
 AT = datetime(2030, 1, 2, 3, 4, 5, 6, tzinfo=UTC)
 TASK = Task(

@@ -13,6 +13,7 @@ from mainspring.core.retry import Fixed
 from mainspring.core.states import Running
 from mainspring.core.task import Task
 from support.engines import House, run, until
+from support.port import take
 
 AGAIN = Fixed(delay=timedelta(0))
 LEASE = timedelta(seconds=0.6)
@@ -47,7 +48,7 @@ def test_the_dead_lease_of_another_worker_is_reclaimed_and_consumes_the_attempt(
     async def scenario() -> None:
         house = House()
         (task,) = house.add(retry=AGAIN)
-        house.memory.take((), 1, lambda task, at: handle(task, Start(at=at, worker="crashed", lease=LEASE)))
+        take(house.memory, (), 1, lambda task, at: handle(task, Start(at=at, worker="crashed", lease=LEASE)))
         state = house.memory.get(task).state
         assert isinstance(state, Running)
         async with house.working():

@@ -13,7 +13,7 @@ import pytest
 from mainspring.adapters.engine import EngineSettings
 from mainspring.core.errors import InvalidInput
 from mainspring.core.events import RetryScheduled, RunSnoozed, RunStarted, RunSucceeded, TaskFailed
-from mainspring.core.ports import Broken, Done, Outcome, Run, Snoozed
+from mainspring.core.ports import Broken, Done, Outcome, Run, Snoozed, Taken
 from mainspring.core.retry import Failure, Fixed, Ladder
 from mainspring.core.states import Failed, Succeeded
 from mainspring.core.task import Task
@@ -228,7 +228,7 @@ def test_due_work_that_cannot_be_taken_is_not_asked_for_without_a_rest() -> None
     async def scenario() -> None:
         house = House()
         house.add()
-        house.memory.take = lambda *_: ()  # type: ignore[method-assign, assignment]
+        house.memory.take = lambda *_: Taken(decisions=(), again=None)  # type: ignore[method-assign, assignment]
         async with house.working(poll=timedelta(seconds=30)):
             await asyncio.sleep(1.2)
             assert 2 <= house.storage.calls["take"] <= 5
@@ -245,8 +245,8 @@ def test_an_idle_worker_makes_few_storage_calls() -> None:
             await asyncio.sleep(0.1)
             house.storage.calls.clear()
             await asyncio.sleep(1.1)
-            assert set(house.storage.calls) == {"now", "upcoming"}
-            assert house.storage.calls.total() <= 6
+            assert set(house.storage.calls) == {"now", "configured", "upcoming"}
+            assert house.storage.calls.total() <= 9
 
     run(scenario())
 

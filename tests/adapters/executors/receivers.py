@@ -154,6 +154,7 @@ def make_run(**fields: Any) -> Run:
         "worker": "worker-1",
         "deadline": NOW + timedelta(minutes=15),
         "stopped": lambda: False,
+        "note": lambda text, progress: None,
     }
     return Run(**(values | fields))
 

@@ -19,9 +19,11 @@ from mainspring.core.errors import Conflict, NotFound, Unavailable
 from mainspring.core.ids import ScheduleId
 from mainspring.core.machine import Decision
 from mainspring.core.ports import AsyncStorage, ScheduleQuery, Storage, TaskQuery, TaskStep
+from mainspring.core.queue import queue_ref
 from mainspring.core.recurrence import Interval
 from mainspring.core.schedule import TaskTemplate, new_schedule, plan, run_now
 from mainspring.core.task import FunctionCall, Task
+from support.port import creations, take_async
 
 
 @pytest.fixture(params=["memory inline", "memory on a thread", "sqlite"])
@@ -38,12 +40,12 @@ def test_every_operation_answers_as_the_synchronous_one_does(storage: AsyncStora
     async def main() -> None:
         now = await storage.now()
         task, other = new_task(), new_task()
-        await storage.add([task, other])
+        await storage.add(creations([task, other]))
         assert await storage.get(task.id) == task
         assert (await storage.find(TaskQuery())).items == (other, task)
         assert await storage.count("default") == {"pending": 2}
-        assert (await storage.upcoming(())).task is not None
-        (taken,) = await storage.take((), 1, start)
+        assert list((await storage.upcoming(())).tasks) == [queue_ref("default", "default")]
+        (taken,) = await take_async(storage, 1, start)
         assert await storage.reclaim(1, start) == ()
         assert await storage.save([succeed(taken.task, now)]) == (True,)
         assert len(await storage.history(task.id)) == 2
@@ -66,7 +68,7 @@ def test_every_operation_answers_as_the_synchronous_one_does(storage: AsyncStora
         with pytest.raises(NotFound):
             await storage.get_schedule(rule.id)
         with pytest.raises(Conflict):
-            await storage.add([task])
+            await storage.add(creations([task]))
         await storage.close()
         await storage.close()
         with pytest.raises(Unavailable):
@@ -98,7 +100,7 @@ class Slow:
 def slowly() -> tuple[Slow, AsyncOver, Task]:
     """A slow storage with one due task."""
     inner, task = MemoryStorage(), new_task()
-    inner.add([task])
+    inner.add(creations([task]))
     slow = Slow(inner)
     return slow, AsyncOver(slow), task  # type: ignore[arg-type]  # a storage, by __getattr__
 
@@ -108,7 +110,7 @@ def test_the_loop_goes_on_while_an_operation_waits() -> None:
     slow, storage, _ = slowly()
 
     async def main() -> None:
-        job = asyncio.ensure_future(storage.take((), 1, start))
+        job = asyncio.ensure_future(take_async(storage, 1, start))
         for _ in range(20):
             await asyncio.sleep(0.001)
         assert not job.done()
@@ -124,7 +126,7 @@ def test_a_cancelled_operation_that_runs_is_seen_to_its_end() -> None:
     slow, storage, task = slowly()
 
     async def main() -> None:
-        job = asyncio.ensure_future(storage.take((), 1, start))
+        job = asyncio.ensure_future(take_async(storage, 1, start))
         while not slow.began.is_set():
             await asyncio.sleep(0.001)
         for _ in range(3):
@@ -145,10 +147,10 @@ def test_a_cancelled_operation_that_has_not_begun_never_begins() -> None:
     slow, storage, _ = slowly()
 
     async def main() -> None:
-        first = asyncio.ensure_future(storage.take((), 1, start))
+        first = asyncio.ensure_future(take_async(storage, 1, start))
         while not slow.began.is_set():
             await asyncio.sleep(0.001)
-        second = asyncio.ensure_future(storage.take((), 1, start))
+        second = asyncio.ensure_future(take_async(storage, 1, start))
         await asyncio.sleep(0.005)
         second.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -171,7 +173,7 @@ def test_an_error_of_a_cancelled_operation_is_not_reported_as_lost() -> None:
     async def main() -> None:
         reported: list[object] = []
         asyncio.get_running_loop().set_exception_handler(lambda loop, context: reported.append(context))
-        job = asyncio.ensure_future(storage.take((), 1, broken))
+        job = asyncio.ensure_future(take_async(storage, 1, broken))
         while not slow.began.is_set():
             await asyncio.sleep(0.001)
         job.cancel()
@@ -192,7 +194,7 @@ def test_close_waits_for_what_runs() -> None:
     slow, storage, task = slowly()
 
     async def main() -> None:
-        job = asyncio.ensure_future(storage.take((), 1, start))
+        job = asyncio.ensure_future(take_async(storage, 1, start))
         while not slow.began.is_set():
             await asyncio.sleep(0.001)
         closing = asyncio.ensure_future(storage.close())
@@ -211,7 +213,7 @@ def test_operations_are_made_in_the_order_asked(tmp_path: Path) -> None:
     tasks = [new_task() for _ in range(20)]
 
     async def add(task: Task) -> None:
-        await storage.add([task])
+        await storage.add(creations([task]))
 
     async def main() -> None:
         await asyncio.gather(*(add(task) for task in tasks))

@@ -20,6 +20,7 @@ from mainspring.core.ports import Refused, ScheduleQuery, TaskQuery
 from mainspring.core.recurrence import Interval
 from mainspring.core.schedule import Schedule, TaskTemplate, new_schedule, plan
 from mainspring.core.task import FunctionCall, Task
+from support.port import creations, take
 
 FLIPS = int(os.environ.get("MAINSPRING_FLIPS", "300"))
 HOUR = timedelta(hours=1)
@@ -39,8 +40,8 @@ def new_rule(late: timedelta = HOUR) -> Schedule:
 def filled(path: Path) -> tuple[dict[TaskId, Task], dict[TaskId, tuple[Event, ...]]]:
     """Fill a store; what it acknowledged."""
     storage = SqliteStorage(path)
-    storage.add([new_task(name=f"n{index}", priority=index % 3) for index in range(40)])
-    decisions = storage.take((), 20, start)
+    storage.add(creations([new_task(name=f"n{index}", priority=index % 3) for index in range(40)]))
+    decisions = take(storage, (), 20, start)
     storage.save([succeed(decision.task, storage.now()) for decision in decisions[:10]])
     storage.add_schedule(new_rule())
     storage.fire(1, plan)
@@ -116,9 +117,9 @@ DAMAGES = [
 def test_a_damaged_task_is_set_aside_and_the_batch_goes_on(storage: SqliteStorage, damage: str) -> None:
     """take hands out the others, up to the limit; the damaged one is listed with the reason, and raises when read."""
     bad, *good = made = [new_task() for _ in range(4)]
-    storage.add(made)
+    storage.add(creations(made))
     query(storage.path, damage, bad.id)
-    taken = storage.take((), 3, start)
+    taken = take(storage, (), 3, start)
     assert {decision.task.id for decision in taken} == {task.id for task in good}
     (aside,) = storage.quarantined()
     assert (aside.kind, aside.id) == ("task", bad.id)
@@ -126,8 +127,8 @@ def test_a_damaged_task_is_set_aside_and_the_batch_goes_on(storage: SqliteStorag
     assert storage.doctor().quarantined == (aside,)
     with pytest.raises(CorruptHistory, match=bad.id):
         storage.get(bad.id)
-    assert storage.take((), 3, start) == ()
-    assert storage.upcoming(()).task is None
+    assert take(storage, (), 3, start) == ()
+    assert storage.upcoming(()).tasks == {}
     (answer,) = storage.update([bad.id], start)
     assert isinstance(answer, Refused)
     assert isinstance(answer.error, CorruptHistory)
@@ -137,8 +138,8 @@ def test_a_damaged_task_is_set_aside_and_the_batch_goes_on(storage: SqliteStorag
 
 def test_a_damaged_run_is_set_aside_by_reclaim(storage: SqliteStorage) -> None:
     """And its worker's report is refused."""
-    storage.add([new_task()])
-    (decision,) = storage.take((), 1, start)
+    storage.add(creations([new_task()]))
+    (decision,) = take(storage, (), 1, start)
     query(storage.path, "UPDATE tasks SET lease_until = 1")
     assert storage.reclaim(1, start) == ()
     assert [aside.id for aside in storage.quarantined()] == [decision.task.id]
@@ -148,7 +149,7 @@ def test_a_damaged_run_is_set_aside_by_reclaim(storage: SqliteStorage) -> None:
 def test_a_search_leaves_damaged_tasks_out_and_sets_them_aside(storage: SqliteStorage) -> None:
     """One bad row does not hide the others."""
     made = [new_task() for _ in range(3)]
-    storage.add(made)
+    storage.add(creations(made))
     query(storage.path, DAMAGES[0], made[1].id)
     page = storage.find(TaskQuery(limit=2))
     assert [task.id for task in page.items] == [made[2].id, made[0].id]
@@ -177,7 +178,7 @@ def test_a_damaged_schedule_does_not_stop_its_tasks_from_ending(storage: SqliteS
     storage.add_schedule(rule)
     (fired,) = storage.fire(1, plan)
     query(storage.path, "UPDATE schedules SET crc = crc + 1")
-    (decision,) = storage.take((), 1, start)
+    (decision,) = take(storage, (), 1, start)
     assert storage.save([succeed(decision.task, storage.now())]) == (True,)
     assert storage.get(fired.tasks[0].id).state.status == "succeeded"
     assert storage.find_schedules(ScheduleQuery()).items == ()
@@ -190,7 +191,7 @@ def test_a_damaged_record_raises_when_it_is_read(storage: SqliteStorage, table: 
     rule = new_rule()
     storage.add_schedule(rule)
     (fired,) = storage.fire(1, plan)
-    storage.take((), 1, start)
+    take(storage, (), 1, start)
     query(storage.path, f"UPDATE {table} SET crc = crc + 1")  # noqa: S608  one of three names
     read: dict[str, Callable[[], object]] = {
         "history": lambda: storage.history(fired.tasks[0].id),
@@ -203,7 +204,7 @@ def test_a_damaged_record_raises_when_it_is_read(storage: SqliteStorage, table: 
 
 def test_a_file_that_breaks_while_in_use_is_unavailable(storage: SqliteStorage) -> None:
     """The error is ours, and says what to do."""
-    storage.add([new_task() for _ in range(200)])
+    storage.add(creations([new_task() for _ in range(200)]))
     with storage.path.open("r+b") as file:
         file.seek(4096)
         file.write(b"\xff" * 60_000)
@@ -224,6 +225,6 @@ def test_doctor_reports_what_is_wrong(storage: SqliteStorage) -> None:
     assert (report.faults, report.quarantined, report.schema_version) == ((), (), 1)
     assert report.sqlite_version == sqlite3.sqlite_version
     assert report.file_bytes == storage.path.stat().st_size
-    storage.add([new_task()])
+    storage.add(creations([new_task()]))
     query(storage.path, "UPDATE bodies SET task = 77")
     assert storage.doctor().faults == ("a row of bodies refers to nothing",)

@@ -19,6 +19,7 @@ from mainspring.adapters.storages.sqlite.rows import STATE_ONLY
 from mainspring.core.errors import InvalidInput, Unavailable
 from mainspring.core.machine import TRANSITIONS
 from mainspring.core.states import LIVE, STATES, TERMINAL
+from support.port import creations
 
 
 def refused(path: Path | str) -> InvalidInput | Unavailable:
@@ -44,7 +45,7 @@ def test_a_new_store_is_one_file_marked_as_ours(tmp_path: Path) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path)
         storage = SqliteStorage("a store.db")
-    storage.add([new_task()])
+    storage.add(creations([new_task()]))
     storage.close()
     assert query(path, "PRAGMA application_id") == [(APPLICATION_ID,)]
     assert query(path, "PRAGMA user_version") == [(latest(),)]
@@ -58,7 +59,7 @@ def test_a_store_is_opened_again(tmp_path: Path) -> None:
     for _ in range(2):
         storage = SqliteStorage(tmp_path / "s.db")
         if not storage.count("default"):
-            storage.add([task])
+            storage.add(creations([task]))
         assert storage.get(task.id) == task
         storage.close()
 
@@ -143,7 +144,7 @@ def test_an_old_store_is_migrated(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     """Step by step, in one transaction; it keeps its tasks."""
     path, task = tmp_path / "s.db", new_task()
     storage = SqliteStorage(path)
-    storage.add([task])
+    storage.add(creations([task]))
     storage.close()
     more = (*scripts(), "CREATE TABLE extra (a);\nCREATE INDEX extra_a ON extra (a);\n")
     monkeypatch.setattr("mainspring.adapters.storages.sqlite.migrations.scripts", lambda: more)
@@ -161,7 +162,7 @@ def test_many_may_create_a_store_at_once(tmp_path: Path) -> None:
 
     def work(_: int) -> None:
         storage = SqliteStorage(path)
-        storage.add([new_task()])
+        storage.add(creations([new_task()]))
         storage.close()
 
     with ThreadPoolExecutor(8) as pool:
@@ -193,7 +194,7 @@ def test_the_journal_mode_follows_the_version(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(opening, "wal_is_safe", lambda: safe)
     storage = SqliteStorage(path)
     assert storage.journal_mode == ("wal" if safe else "truncate")
-    storage.add([new_task()])
+    storage.add(creations([new_task()]))
     assert storage.doctor().journal_mode == storage.journal_mode
     storage.close()
     assert query(path, "PRAGMA journal_mode") == [("wal",) if safe else ("delete",)]
@@ -224,7 +225,7 @@ def test_a_file_held_in_wal_mode_by_others_is_refused_where_wal_is_not_safe(
     path = tmp_path / "s.db"
     monkeypatch.setattr(opening, "wal_is_safe", lambda: True)
     other = SqliteStorage(path)
-    other.add([new_task()])
+    other.add(creations([new_task()]))
     monkeypatch.setattr(opening, "wal_is_safe", lambda: False)
     monkeypatch.setattr(opening, "BUSY_SECONDS", 0.05)
     refused(path)
@@ -304,13 +305,13 @@ from adapters.storages.making import new_task
 from mainspring.core.errors import Unavailable
 from mainspring.core.task import FunctionCall
 storage = SqliteStorage(sys.argv[1])
-storage.add([new_task()])
+storage.add(creations([new_task()]))
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
 added = 1
 try:
     while True:
-        storage.add([new_task(call=FunctionCall(function="f", arguments="x" * 10_000))])
+        storage.add(creations([new_task(call=FunctionCall(function="f", arguments="x" * 10_000))]))
         added += 1
 except Unavailable as error:
     print(added, error)
@@ -320,7 +321,10 @@ assert storage.count("default") == {"pending": added}
 
 def test_a_full_disk_is_unavailable_and_loses_nothing(tmp_path: Path) -> None:
     """What was acknowledged is there; the file is sound and can be used again."""
-    code = "import sys\nfrom mainspring.adapters.storages.sqlite import SqliteStorage\n" + FILL
+    code = (
+        "import sys\nfrom mainspring.adapters.storages.sqlite import SqliteStorage\nfrom support.port import creations\n"
+        + FILL
+    )
     path = tmp_path / "s.db"
     tests = Path(__file__).resolve().parents[2]
     done = subprocess.run(
@@ -335,7 +339,7 @@ def test_a_full_disk_is_unavailable_and_loses_nothing(tmp_path: Path) -> None:
     assert said.startswith("store: ")
     storage = SqliteStorage(path)
     assert storage.count("default") == {"pending": int(added)}
-    storage.add([new_task()])
+    storage.add(creations([new_task()]))
     assert storage.doctor().faults == ()
     storage.close()
 

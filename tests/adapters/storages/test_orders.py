@@ -25,6 +25,7 @@ from mainspring.core.errors import Conflict
 from mainspring.core.machine import handle
 from mainspring.core.ports import Storage, TaskQuery
 from mainspring.core.states import Pending
+from support.port import creations, take
 
 MANY = int(os.environ.get("MAINSPRING_MANY", "20000"))
 SECOND = timedelta(seconds=1)
@@ -90,18 +91,20 @@ def test_a_clock_that_goes_back_makes_nothing_start_early(make: Callable[..., St
     clock = Clock()
     storage = make(clock=clock)
     due = clock.now + SECOND
-    storage.add([new_task(state=Pending(due=due), priority=9), new_task(state=Pending(due=due - 2 * SECOND))])
+    storage.add(
+        creations([new_task(state=Pending(due=due), priority=9), new_task(state=Pending(due=due - 2 * SECOND))])
+    )
     clock.now = due
-    storage.take((), 0, start)
-    (first,) = storage.take(("default",), 1, start)
+    take(storage, (), 0, start)
+    (first,) = take(storage, ("default",), 1, start)
     assert first.task.priority == 9
     storage.update([first.task.id], lambda given, at: handle(given, Edit(at=at)))
     late = new_task(state=Pending(due=due), priority=5)
-    storage.add([late])
+    storage.add(creations([late]))
     clock.now = due - SECOND
-    assert [decision.task.priority for decision in storage.take((), 9, start)] == [0]
+    assert [decision.task.priority for decision in take(storage, (), 9, start)] == [0]
     clock.now = due
-    assert [decision.task.id for decision in storage.take((), 9, start)] == [late.id]
+    assert [decision.task.id for decision in take(storage, (), 9, start)] == [late.id]
     storage.close()
 
 
@@ -118,19 +121,21 @@ def test_taking_does_not_slow_down_with_what_waits(make: Callable[..., Storage])
     chance = random.Random(3)
     for base in range(0, MANY, 5_000):
         storage.add(
-            [
-                new_task(
-                    queue=f"q{chance.randrange(20)}",
-                    priority=chance.randrange(3),
-                    state=Pending(due=now + (chance.random() - 0.3) * timedelta(days=1)),
-                )
-                for _ in range(base, min(base + 5_000, MANY))
-            ]
+            creations(
+                [
+                    new_task(
+                        queue=f"q{chance.randrange(20)}",
+                        priority=chance.randrange(3),
+                        state=Pending(due=now + (chance.random() - 0.3) * timedelta(days=1)),
+                    )
+                    for _ in range(base, min(base + 5_000, MANY))
+                ]
+            )
         )
-    storage.take((), 1, start)
-    each = [_timed(lambda: storage.take((), 100, start)) for _ in range(7)]
+    take(storage, (), 1, start)
+    each = [_timed(lambda: take(storage, (), 100, start)) for _ in range(7)]
     looks = [_timed(lambda: storage.upcoming(())) for _ in range(7)]
-    named = [_timed(lambda: storage.take(("q3", "q4"), 100, start)) for _ in range(7)]
+    named = [_timed(lambda: take(storage, ("q3", "q4"), 100, start)) for _ in range(7)]
     assert sorted(each)[3] < 0.15
     assert sorted(named)[3] < 0.15
     assert sorted(looks)[3] < 0.02
@@ -149,7 +154,7 @@ def test_the_statements_walk_the_indexes_that_were_made_for_them(tmp_path: Path)
     with closing(sqlite3.connect(tmp_path / "s.db")) as connection:
         connection.set_trace_callback(lambda statement: None)
         statements = [
-            task_rows._DUE, task_rows._EXPIRED, task_rows._NEXT_QUEUE, task_rows._NEXT_RANK, task_rows._BY_ID,
+            task_rows._DUE, task_rows._EXPIRED, task_rows._NEXT_LANE, task_rows._NEXT_RANK, task_rows._BY_ID,
             task_rows._NAME_HOLDER,
         ]  # fmt: skip
         recorder = _Recorder(connection, seen)
@@ -181,12 +186,12 @@ def test_what_a_refused_write_left_in_memory_is_what_was_there(make: Callable[..
     """After an undone batch every order is as before: names, counts, due, pages."""
     storage = make()
     kept = new_task(name="n")
-    storage.add([kept])
+    storage.add(creations([kept]))
     for _ in range(3):
         with pytest.raises(Conflict):
-            storage.add([new_task(name="m"), new_task(queue="z"), new_task(name="n")])
+            storage.add(creations([new_task(name="m"), new_task(queue="z"), new_task(name="n")]))
     assert storage.count("default") == {"pending": 1}
     assert storage.find(TaskQuery()).items == (kept,)
-    assert storage.upcoming(("z",)).task is None
-    storage.add([new_task(name="m")])
+    assert storage.upcoming(("z",)).tasks == {}
+    storage.add(creations([new_task(name="m")]))
     storage.close()

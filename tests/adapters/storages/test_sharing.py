@@ -20,6 +20,7 @@ from adapters.storages.making import new_task, query
 from mainspring.adapters.storages.sqlite import SqliteStorage
 from mainspring.core.errors import Unavailable
 from mainspring.core.ports import TaskQuery
+from support.port import creations
 
 TESTS = Path(__file__).resolve().parents[2]
 ROUNDS = int(os.environ.get("MAINSPRING_KILLS", "8"))
@@ -30,6 +31,7 @@ def child(script: str, *arguments: object) -> subprocess.Popen[str]:
     code = (
         "import sys, os, time\nfrom pathlib import Path\n"
         "from adapters.storages.making import new_task, start, succeed\n"
+        "from support.port import creations, take\n"
         "from mainspring.adapters.storages.sqlite import SqliteStorage\n"
         "storage = SqliteStorage(sys.argv[1])\n" + script
     )
@@ -42,7 +44,7 @@ def child(script: str, *arguments: object) -> subprocess.Popen[str]:
 
 
 WORK = """
-while decisions := storage.take((), 5, start):
+while decisions := take(storage, (), 5, start):
     for decision in decisions:
         print(decision.task.id)
     storage.save([succeed(decision.task, storage.now()) for decision in decisions])
@@ -53,7 +55,7 @@ def test_processes_take_each_task_once(tmp_path: Path) -> None:
     """No task is handed to two takers, whatever process they are in."""
     storage = SqliteStorage(tmp_path / "s.db")
     made = [new_task() for _ in range(300)]
-    storage.add(made)
+    storage.add(creations(made))
     workers = [child(WORK, storage.path) for _ in range(3)]
     taken = Counter(line for worker in workers for line in worker.communicate(timeout=60)[0].split())
     assert taken == Counter(task.id for task in made)
@@ -65,9 +67,9 @@ ADD = """
 log = os.open(sys.argv[2], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
 while True:
     batch = [new_task() for _ in range(3)]
-    storage.add(batch)
+    storage.add(creations(batch))
     os.write(log, "".join(f"added {task.id}\\n" for task in batch).encode())
-    decisions = storage.take((), 2, start)
+    decisions = take(storage, (), 2, start)
     os.write(log, "".join(f"taken {one.task.id}\\n" for one in decisions).encode())
     done = storage.save([succeed(one.task, storage.now()) for one in decisions])
     os.write(log, "".join(f"done {one.task.id}\\n" for one in decisions).encode())
@@ -121,7 +123,7 @@ def test_a_writer_waits_for_another_process(tmp_path: Path) -> None:
     assert holder.stdout is not None
     holder.stdout.readline()
     assert storage.count("default") == {}
-    storage.add([new_task()])
+    storage.add(creations([new_task()]))
     assert storage.count("default") == {"pending": 1}
     holder.communicate(timeout=20)
     storage.close()
@@ -135,11 +137,11 @@ def test_waiting_is_bounded(tmp_path: Path) -> None:
     holder.stdout.readline()
     began = time.monotonic()
     with pytest.raises(Unavailable, match="locked"):
-        storage.add([new_task()])
+        storage.add(creations([new_task()]))
     assert time.monotonic() - began < 5
     holder.kill()
     holder.communicate()
-    storage.add([new_task()])
+    storage.add(creations([new_task()]))
     assert storage.count("default") == {"pending": 1}
     storage.close()
 
@@ -151,7 +153,7 @@ def test_waiting_for_another_thread_is_bounded(tmp_path: Path) -> None:
 
     def work() -> None:
         try:
-            storage.add([new_task()])
+            storage.add(creations([new_task()]))
         except Unavailable as error:
             errors.append(error)
 
@@ -166,10 +168,10 @@ def test_waiting_for_another_thread_is_bounded(tmp_path: Path) -> None:
 def test_a_commit_waits_for_readers(tmp_path: Path) -> None:
     """A long read of another connection delays a commit; it does not break it."""
     storage = SqliteStorage(tmp_path / "s.db")
-    storage.add([new_task()])
+    storage.add(creations([new_task()]))
     with storage._connections.reading() as reader:
         reader.execute("SELECT * FROM tasks").fetchall()
-        writer = threading.Thread(target=storage.add, args=([new_task()],))
+        writer = threading.Thread(target=storage.add, args=(creations([new_task()]),))
         writer.start()
         time.sleep(0.1)
         assert reader.execute("SELECT count(*) FROM tasks").fetchone() == (1,)
@@ -198,7 +200,7 @@ def test_a_fork_waits_for_what_is_under_way(tmp_path: Path) -> None:
 
     def write() -> None:
         while not stop.is_set():
-            storage.add([new_task()])
+            storage.add(creations([new_task()]))
             counts[0] += 1
 
     def read() -> None:
@@ -208,7 +210,7 @@ def test_a_fork_waits_for_what_is_under_way(tmp_path: Path) -> None:
 
     def job() -> bool:
         task = new_task()
-        storage.add([task])
+        storage.add(creations([task]))
         return storage.get(task.id) == task
 
     threads = [threading.Thread(target=target) for target in (write, write, read)]
@@ -267,13 +269,13 @@ def test_a_file_that_was_moved_or_replaced_is_not_written(tmp_path: Path) -> Non
     storage = SqliteStorage(path)
     path.rename(tmp_path / "elsewhere.db")
     with pytest.raises(Unavailable, match="moved"):
-        storage.add([new_task()])
+        storage.add(creations([new_task()]))
     SqliteStorage(path).close()
     with pytest.raises(Unavailable, match="replaced"):
         storage.count("default")
     path.unlink()
     (tmp_path / "elsewhere.db").rename(path)
-    storage.add([new_task()])
+    storage.add(creations([new_task()]))
     storage.close()
 
 
@@ -284,7 +286,7 @@ def test_a_broken_transaction_leaves_a_working_storage(tmp_path: Path, error: ty
     with pytest.raises((KeyboardInterrupt, Unavailable)):
         _break(storage, error)
     assert storage.count("default") == {}
-    storage.add([new_task()])
+    storage.add(creations([new_task()]))
     assert storage.count("default") == {"pending": 1}
     storage.close()
 
@@ -301,7 +303,7 @@ def test_a_lost_connection_is_replaced(tmp_path: Path) -> None:
     storage = SqliteStorage(tmp_path / "s.db")
     with pytest.raises(Unavailable):
         _lose(storage)
-    storage.add([new_task()])
+    storage.add(creations([new_task()]))
     assert storage.count("default") == {"pending": 1}
     storage.close()
 

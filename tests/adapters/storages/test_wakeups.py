@@ -21,6 +21,7 @@ from mainspring.adapters.storages.wakeups import LocalWakeups, SqliteWakeups
 from mainspring.core.commands import Edit
 from mainspring.core.machine import handle
 from mainspring.core.ports import Wakeups
+from support.port import creations, take
 
 LONG = timedelta(seconds=20)
 SHORT = timedelta(milliseconds=20)
@@ -143,21 +144,21 @@ def test_storages_tell_of_commits_that_make_something_due(tmp_path: Path, kind: 
     heard: list[int] = []
     stop = storage.subscribe(lambda: heard.append(storage.count("default").get("pending", 0)))
     task = new_task()
-    storage.add([task])
+    storage.add(creations([task]))
     assert heard == [1], "it is told after the commit"
     with pytest.raises(Exception, match="exists"):
-        storage.add([task])
-    (decision,) = storage.take((), 1, start)
-    storage.take((), 1, start)
+        storage.add(creations([task]))
+    (decision,) = take(storage, (), 1, start)
+    take(storage, (), 1, start)
     storage.save([succeed(decision.task, storage.now())])
     storage.upcoming(())
     assert heard == [1]
     waiting = new_task()
-    storage.add([waiting])
+    storage.add(creations([waiting]))
     storage.update([waiting.id], lambda given, at: handle(given, Edit(at=at, due=at)))
     assert len(heard) == 3
     stop()
-    storage.add([new_task()])
+    storage.add(creations([new_task()]))
     assert len(heard) == 3
     storage.close()
 
@@ -166,9 +167,10 @@ CHILD = """
 import sys, time
 from adapters.storages.making import new_task
 from mainspring.adapters.storages.sqlite import SqliteStorage
+from support.port import creations
 storage = SqliteStorage(sys.argv[1])
 for line in sys.stdin:
-    storage.add([new_task()])
+    storage.add(creations([new_task()]))
     print(time.monotonic(), flush=True)
 """
 
@@ -225,7 +227,7 @@ def test_a_hint_of_this_process_does_not_wait_for_a_look(tmp_path: Path) -> None
     storage.subscribe(wakeups.wake)
 
     async def main() -> float:
-        asyncio.get_running_loop().call_later(0.02, storage.add, [new_task()])
+        asyncio.get_running_loop().call_later(0.02, storage.add, creations([new_task()]))
         return await waited(wakeups)
 
     assert asyncio.run(main()) < 5
@@ -239,7 +241,7 @@ def test_a_file_that_cannot_be_looked_at_is_no_hint(tmp_path: Path) -> None:
     assert not wakeups.commits_seen()
     storage = SqliteStorage(tmp_path / "s.db")
     assert not wakeups.commits_seen()
-    storage.add([new_task()])
+    storage.add(creations([new_task()]))
     assert wakeups.commits_seen()
     wakeups.close()
     wakeups.close()
@@ -256,7 +258,7 @@ def test_a_forked_child_looks_for_itself(tmp_path: Path) -> None:
         code = 1
         try:
             wakeups.commits_seen()
-            storage.add([new_task()])
+            storage.add(creations([new_task()]))
             code = 0 if wakeups.commits_seen() else 2
         finally:
             os._exit(code)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -38,15 +39,16 @@ class Retention:
     expired: timedelta | None = field(default=MONTH, validator=_check)
     failed: timedelta | None = field(default=None, validator=_check)
 
-    def ages(self) -> tuple[tuple[str, timedelta], ...]:
-        """List the states whose tasks are deleted, each with its age."""
+    def ages(self) -> Mapping[timedelta, frozenset[str]]:
+        """Group the states whose tasks are deleted by the age at which they are."""
         kept = (
             (Succeeded.status, self.succeeded),
             (Cancelled.status, self.cancelled),
             (Expired.status, self.expired),
             (Failed.status, self.failed),
         )
-        return tuple((status, age) for status, age in kept if age is not None)
+        ages = {age for _, age in kept if age is not None}
+        return {one: frozenset(status for status, age in kept if age == one) for one in sorted(ages)}
 
 
 class Upkeep:
@@ -64,9 +66,9 @@ class Upkeep:
         if ticks < self._next:
             return
         more = False
-        for status, age in self._ages:
-            deleted = await self._storage.prune(None, frozenset({status}), now - age, self._batch)
+        for age, statuses in self._ages.items():
+            deleted = await self._storage.prune(None, statuses, now - age, self._batch)
             more = more or deleted >= self._batch
             if deleted:
-                _log.info("%d %s tasks had their time and were deleted", deleted, status)
+                _log.info("%d tasks had their time (%s) and were deleted", deleted, ", ".join(sorted(statuses)))
         self._next = ticks if more else ticks + EVERY
