@@ -6,8 +6,10 @@ but not compared, and says so. Schedules with the same rule are compared once.
 
 from __future__ import annotations
 
+import shutil
 import stat
 import sys
+import textwrap
 import time
 from collections.abc import Hashable, Iterator, Sequence
 from datetime import datetime
@@ -34,6 +36,9 @@ from mainspring.core.recurrence import Cron, Interval, Recurrence, explain, load
 
 PATIENCE_SECONDS: Final = 60.0
 SHOWN: Final = 6
+
+_NARROWEST: Final = 60
+_INDENT: Final = " " * 11
 
 STATUSES: Final = ("same", "changes", "not compared", "refused", "once")
 _READ_ERRORS: Final = "name a readable file, or - for standard input"
@@ -157,7 +162,13 @@ def examine(file: ImportedFile, start: datetime) -> Iterator[Finding]:
 
 
 def report(finding: Finding, unit: str) -> Iterator[str]:
-    """Say it in lines."""
+    """Say it in lines, as wide as the terminal or ``COLUMNS`` say, 100 characters unless known."""
+    width = max(_NARROWEST, shutil.get_terminal_size((100, 24)).columns)
+    for line in _lines(finding, unit):
+        yield from textwrap.wrap(line, width, subsequent_indent=_INDENT, break_on_hyphens=False) or [""]
+
+
+def _lines(finding: Finding, unit: str) -> Iterator[str]:
     schedule, outcome = finding.schedule, finding.schedule.outcome
     yield ""
     named = (schedule.source, schedule.name) if unit == "line" else (schedule.name, schedule.source)
@@ -205,12 +216,12 @@ def _changes(compared: Comparison, zone_name: str) -> Iterator[str]:
     marked = sorted([(instant, "-") for instant in compared.lost] + [(instant, "+") for instant in compared.gained])
     for instant, sign in marked[:SHOWN]:
         local = instant.astimezone(zone)
-        yield f"           {sign} {local:%a} {local.isoformat(sep=' ')}   {format_instant(instant)}"
+        yield f"{_INDENT}{sign} {local:%a} {local.isoformat(sep=' ')}   {format_instant(instant)}"
     if len(marked) > SHOWN:
-        yield f"           and {len(marked) - SHOWN} more"
+        yield f"{_INDENT}and {len(marked) - SHOWN} more"
     if compared.kept_by is not None:
         chosen = [f"{name}={value!r}" for name, value in zip(("gap", "fold"), compared.kept_by, strict=True) if value]
-        yield f"           with {few(chosen)} nothing would change"
+        yield f"{_INDENT}with {few(chosen)} nothing would change"
 
 
 def summary(findings: Sequence[Finding]) -> dict[str, int]:

@@ -62,7 +62,7 @@ class Year:
             for row in range(max(map(len, weeks))):
                 yield _BETWEEN.join(found[row] if row < len(found) else " " * _WIDTH for found in weeks).rstrip()
         yield ""
-        yield " 7 fires   · does not" + ("   >, < clocks go forward, back" if self.changes else "")
+        yield "  7 fires   · does not" + ("   >, < clocks go forward, back" if self.changes else "")
 
     def _weeks(self, month: int, *, colour: bool) -> Iterator[str]:
         weekday, length = monthrange(self.year, month)

@@ -14,7 +14,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from core.recurrence.crons import any_zone, plain_texts, texts
-from core.recurrence.debian_loop import matches, next_civil
+from core.recurrence.debian_loop import expand, matches, next_civil
 from mainspring.core.errors import InvalidRecurrence
 from mainspring.core.recurrence import Cron, between, next_after
 from mainspring.core.recurrence.cron import croniter_fires
@@ -266,6 +266,20 @@ def test_seconds_come_first_when_asked_for() -> None:
     assert upcoming("0 30 2 * * *", at(2024, 1, 1, 2, 30), 1, seconds=True) == ["2024-01-02 02:30:00"]
 
 
+@given(
+    second=st.sampled_from(["0", "30", "*", "*/20", "5,59"]),
+    minute=st.sampled_from(["0", "2", "*", "*/2", "1,3"]),
+    start=st.integers(0, 600),
+)
+def test_seconds_are_searched_like_any_field(second: str, minute: str, start: int) -> None:
+    """The next instant is the first second that matches both fields, found here by trying each."""
+    cron = Cron.parse(f"{second} {minute} * * * *", seconds=True)
+    after = at(2024, 5, 5, 10) + timedelta(seconds=start)
+    seconds, minutes = expand(second, 0, 59, ()), expand(minute, 0, 59, ())
+    tried = (after + timedelta(seconds=k) for k in range(1, 3601))
+    assert next_after(cron, after) == next(t for t in tried if t.second in seconds and t.minute in minutes)
+
+
 @given(seconds=st.floats(0, 200))
 def test_fractions_of_a_second_lose_nothing(seconds: float) -> None:
     """An instant between two seconds is followed by the first match after it, strictly."""
@@ -340,8 +354,10 @@ def test_after_may_be_in_any_zone_but_not_naive() -> None:
     with pytest.raises(InvalidRecurrence) as caught:
         next_after(cron, datetime.fromisoformat("2024-07-01"))
     assert caught.value.field == "after"
-    with pytest.raises(InvalidRecurrence, match="str is not a datetime"):
+    with pytest.raises(InvalidRecurrence, match=r"^start: str is not a datetime"):
         between(cron, "2024-07-01", berlin)
+    with pytest.raises(InvalidRecurrence, match=r"^end: 2024-07-01T00:00:00 has no offset"):
+        between(cron, berlin, datetime.fromisoformat("2024-07-01"))
     with pytest.raises(InvalidRecurrence, match="out of range"):
         next_after(cron, datetime.min.replace(tzinfo=timezone(timedelta(hours=2))))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
@@ -11,6 +12,8 @@ from hypothesis import strategies as st
 from core.recurrence.crons import any_zone, plain_texts
 from core.recurrence.debian_loop import fires, fires_by_policy
 from mainspring.core.recurrence import Cron, between, load_zone, next_after, next_shift
+from mainspring.core.recurrence.calm import Calm
+from mainspring.core.recurrence.cron_dst import next_instant
 
 ALL = 10**6
 HALF_WINDOW = timedelta(hours=30)
@@ -167,6 +170,41 @@ def test_a_job_that_only_ever_falls_into_skipped_gaps_ends_at_the_horizon() -> N
     cron = Cron.parse("30 2 25-31 3 0", "Europe/Berlin", days="and", gap="skip")
     assert next_after(cron, datetime(1997, 1, 1, tzinfo=UTC)) is None
     assert next_after(cron, datetime(1970, 1, 1, tzinfo=UTC)) is not None
+
+
+class Untouchable(ZoneInfo):
+    """A zone that must not be asked."""
+
+    def utcoffset(self, dt: datetime | None) -> timedelta:
+        raise AssertionError
+
+
+def test_within_a_calm_stretch_no_offset_is_looked_up() -> None:
+    """From the start of a stretch to before its end, the next instant is bit arithmetic and one subtraction."""
+    cron = Cron.parse("*/30 * * * *", "Europe/Berlin")
+    start, end = datetime(2024, 5, 1, tzinfo=UTC), datetime(2024, 5, 2, tzinfo=UTC)
+    memo = Calm(Untouchable("Europe/Berlin"), stretch=(start, end, timedelta(hours=2)))
+    half_an_hour = timedelta(minutes=30)
+    assert next_instant(cron.masks, cron.policy, memo, start) == start + half_an_hour
+    assert next_instant(cron.masks, cron.policy, memo, end - half_an_hour - half_an_hour) == end - half_an_hour
+    daily = Cron.parse("0 9 * * *", "Europe/Berlin")
+    assert next_instant(daily.masks, daily.policy, memo, start) == datetime(2024, 5, 1, 7, tzinfo=UTC)
+    for outside in (start - half_an_hour, end - half_an_hour, end):
+        with pytest.raises(AssertionError):
+            next_instant(cron.masks, cron.policy, memo, outside)
+
+
+def test_far_from_shifts_no_shift_is_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two probes tell that no shift has a say; the search proper, with its bisections, is for the days around one."""
+    cron = Cron.parse("0 9 * * *", "Europe/Berlin", gap="offset_before")
+    monkeypatch.setattr("mainspring.core.recurrence.cron_dst.offset_at", Untouchable.utcoffset)
+    memo = Calm(load_zone("Europe/Berlin"))
+    for month, hour in ((1, 8), (5, 7), (8, 7), (12, 8)):
+        after = datetime(2024, month, 5, 12, tzinfo=UTC)
+        found = next_instant(cron.masks, cron.policy, memo, after)
+        assert found == datetime(2024, month, 6, hour, tzinfo=UTC)
+    with pytest.raises((AssertionError, TypeError)):
+        next_instant(cron.masks, cron.policy, memo, datetime(2024, 3, 30, 12, tzinfo=UTC))
 
 
 def test_the_memo_of_calm_stretches_changes_no_answer() -> None:

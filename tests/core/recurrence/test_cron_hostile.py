@@ -20,12 +20,12 @@ LIMIT_SECONDS = 0.05
 HOW_MANY = int(os.environ.get("MAINSPRING_FUZZ", "3000"))
 
 REFUSED = [
-    # text, what the message says
-    ("", "has 0 fields"),
-    ("   ", "fields"),
-    ("* * * *", "has 4 fields"),
-    ("* * * * * *", "pass seconds=True"),
-    ("* * * * * * *", "has 7 fields"),
+    # text, what the message says of it
+    ("", "'' has 0 fields"),
+    ("   ", "'' has 0 fields"),
+    ("* * * *", "'* * * *' has 4 fields"),
+    ("* * * * * *", "'* * * * * *' has 6 fields"),
+    ("* * * * * * *", "'* * * * * * *' has 7 fields"),
     ("60 * * * *", "minute '60' is out of range"),
     ("* 24 * * *", "hour '24' is out of range"),
     ("* * 0 * *", "day of month '0' is out of range"),
@@ -42,11 +42,11 @@ REFUSED = [
     ("** * * * *", "minute '**' is not understood"),
     (", * * * *", "minute '' is not understood"),
     ("1,,2 * * * *", "minute '' is not understood"),
-    ("*/0 * * * *", "has a step that is not 1 to 9999"),
-    ("*/ * * * *", "has a step that is not 1 to 9999"),
-    ("*/-1 * * * *", "has a step that is not 1 to 9999"),
-    ("*/1/2 * * * *", "has a step that is not 1 to 9999"),
-    ("*/10000 * * * *", "has a step that is not 1 to 9999"),
+    ("*/0 * * * *", "minute '*/0' has a step that is not 1 to 9999"),
+    ("*/ * * * *", "minute '*/' has a step that is not 1 to 9999"),
+    ("*/-1 * * * *", "minute '*/-1' has a step that is not 1 to 9999"),
+    ("*/1/2 * * * *", "minute '*/1/2' has a step that is not 1 to 9999"),
+    ("*/10000 * * * *", "minute '*/10000' has a step that is not 1 to 9999"),
     ("99999999999999999999 * * * *", "minute '99999999999999999999' is not understood"),
     ("00000 * * * *", "minute '00000' is not understood"),
     ("MON * * * *", "minute 'MON' is not understood"),
@@ -54,11 +54,11 @@ REFUSED = [
     ("* * * * JAN", "day of week 'JAN' is not understood"),
     ("* * * * MONDAY", "day of week 'MONDAY' is not understood"),
     ("* * JAN * *", "day of month 'JAN' is not understood"),
-    ("H * * * *", "is random: a schedule must say when it runs"),
-    ("R * * * *", "is random: a schedule must say when it runs"),
-    ("H(0-29)/10 * * * *", "is random"),
-    ("* * R * *", "is random"),
-    ("* * * * H", "is random"),
+    ("H * * * *", "minute 'H' is random: a schedule must say when it runs"),
+    ("R * * * *", "minute 'R' is random: a schedule must say when it runs"),
+    ("H(0-29)/10 * * * *", "minute 'H(0-29)/10' is random: a schedule must say when it runs"),
+    ("* * R * *", "day of month 'R' is random: a schedule must say when it runs"),
+    ("* * * * H", "day of week 'H' is random: a schedule must say when it runs"),
     ("L * * * *", "minute 'L' is not understood"),
     ("* * L-3 * *", "day of month 'L-3' is not understood"),
     ("* * L/2 * *", "day of month 'L/2' is not understood"),
@@ -77,15 +77,17 @@ REFUSED = [
     ("* * ?,1 * *", "day of month '?' is not understood"),
     ("@reboot", "'@reboot' is not known"),
     ("@", "'@' is not known"),
-    ("@daily @daily", "is not known"),
-    ("\u0661 * * * *", "characters outside printable ASCII"),
-    ("\uff11 * * * *", "characters outside printable ASCII"),
-    ("\u00b2 * * * *", "characters outside printable ASCII"),
-    ("* * * *\u00a0*", "characters outside printable ASCII"),
-    ("* * * * \ud800", "characters outside printable ASCII"),
-    ("* * * * *\x00", "characters outside printable ASCII"),
-    ("* * *\n* *", "characters outside printable ASCII"),
-    ("* * * *\x0b*", "characters outside printable ASCII"),
+    ("@daily @daily", "'@daily @daily' is not known"),
+    ("\u0661 * * * *", "'\\u0661 * * * *' has characters outside printable ASCII"),
+    ("\uff11 * * * *", "'\\uff11 * * * *' has characters outside printable ASCII"),
+    ("\xb2 * * * *", "'\\xb2 * * * *' has characters outside printable ASCII"),
+    ("* * * *\xa0*", "'* * * *\\xa0*' has characters outside printable ASCII"),
+    ("* * * * \ud800", "'* * * * \\ud800' has characters outside printable ASCII"),
+    ("* * * * *\x00", "'* * * * *\\x00' has characters outside printable ASCII"),
+    ("X* * * * *", "minute 'X*' is not understood"),
+    ("\x0b* * * * *", "'\\x0b* * * * *' has characters outside printable ASCII"),
+    ("* * *\n* *", "'* * *\\n* *' has characters outside printable ASCII"),
+    ("* * * *\x0b*", "'* * * *\\x0b*' has characters outside printable ASCII"),
     ("* " * 256 + "*", "a text of 513 characters is too long"),
 ]
 
@@ -96,7 +98,7 @@ def test_what_is_not_cron_is_refused_with_a_reason(text: str, message: str) -> N
     with pytest.raises(InvalidRecurrence) as caught:
         Cron.parse(text)
     assert caught.value.field == "cron"
-    assert message in str(caught.value)
+    assert caught.value.what == message
     assert caught.value.cure
 
 
@@ -142,9 +144,20 @@ def test_an_unknown_option_is_refused(options: dict[str, str], field: str, cure:
 @pytest.mark.parametrize("value", [None, 5, b"* * * * *", ["*"], float("nan")])
 def test_what_is_no_text_is_refused(value: object) -> None:
     """A value of another type is refused like a wrong text."""
-    for parse in (Cron.parse, parse_recurrence):
-        with pytest.raises(InvalidRecurrence, match="is not a text"):
-            parse(value)
+    what = f"{type(value).__name__} is not a text"
+    with pytest.raises(InvalidRecurrence) as caught:
+        Cron.parse(value)
+    assert (caught.value.field, caught.value.what, caught.value.cure) == ("cron", what, "write five fields as a text")
+    with pytest.raises(InvalidRecurrence, match=what):
+        parse_recurrence(value)
+
+
+def test_the_longest_text_and_any_spacing() -> None:
+    """512 characters are accepted; tabs and line ends around and between the fields are spaces."""
+    longest = "0" + ",0" * 251 + " 1 * * *"
+    assert len(longest) == 511
+    assert Cron.parse(longest + " ").text == longest
+    assert Cron.parse("\r\n\t 30\t2 \t*\t* *\n").text == "30 2 * * *"
 
 
 def ask_everything(text: str, options: dict[str, object]) -> bool:

@@ -20,7 +20,7 @@ WEEKDAY_FORMS = [
     *(f"{weekday}#{week}" for weekday in range(8) for week in range(1, 6)),
     *(f"{weekday}L" for weekday in range(8)),
     *(str(weekday) for weekday in range(8)),
-    *("1,5L", "1#1,5L,3", "0#5,7#1", "2L,4L,4#5", "6-2", "1-5", "1/3"),
+    *("1,5L", "1#1,5L,3", "0#5,7#1", "2L,4L,4#5", "6-2", "1-5", "1/3", "5-7", "7-2", "1#1,3#1", "2#3,3#3"),
 ]
 MONTHS = {
     (date(year, month, 1).isoweekday() % 7, calendar.monthrange(year, month)[1]): date(year, month, 1)

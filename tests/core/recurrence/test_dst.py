@@ -217,6 +217,7 @@ def test_a_zone_given_as_a_value_must_have_a_name() -> None:
         with pytest.raises(InvalidRecurrence, match="has no IANA name") as caught:
             zone_name(zone)
         assert caught.value.field == "timezone"
+        assert caught.value.cure == "use an IANA time zone name, e.g. Europe/Berlin or UTC"
     with pytest.raises(InvalidRecurrence, match=r"^timezone: Vague\(\) has no offset; use an IANA") as caught:
         instants(civil("2024-01-01"), Vague())
 

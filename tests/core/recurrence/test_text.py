@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from core.recurrence.crons import texts
 from mainspring.core.errors import InvalidRecurrence
 from mainspring.core.instants import EPOCH
-from mainspring.core.recurrence import Cron, Interval, RRule, parse_recurrence
+from mainspring.core.recurrence import Cron, Interval, RRule, between, parse_recurrence
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 CURE = "write cron ('30 2 * * 1-5'), an RRULE ('FREQ=DAILY'), or 'every 10m'"
@@ -121,3 +121,10 @@ def test_an_anchor_must_be_aware_and_a_zone_known() -> None:
         with pytest.raises(InvalidRecurrence) as caught:
             parse_recurrence(text, "Europe/Nowhere", START)
         assert caught.value.field == "timezone"
+
+
+def test_between_limits_every_kind() -> None:
+    """The limit holds for cron, RRULE and intervals alike."""
+    for text in ("@hourly", "FREQ=HOURLY", "every 1h"):
+        found = between(parse_recurrence(text, dtstart=START), START, START + timedelta(days=400), 3)
+        assert found == tuple(START + timedelta(hours=hours) for hours in (1, 2, 3))

@@ -19,7 +19,7 @@ from mainspring.core.recurrence import Cron, describe_dst, load_zone
 _ZONE = re.compile(r"(?:CRON_TZ|TZ)=(?P<zone>\S+)\s+(?P<rule>.*)", re.ASCII | re.DOTALL)
 _EXTENSION = "QStash does not document this form: what it does cannot be compared"
 _DAYS = "QStash does not document how day of month and day of week are joined: crontab(5)'s rule is taken"
-_SHIFT = "QStash does not document what it does when the clocks change; here: {}"
+_SHIFT = "QStash does not document what it does when the clocks change; compared as if it did what is done here: {}"
 _LATE = "a delay ({}) is added to each message: it is not part of the rule"
 
 

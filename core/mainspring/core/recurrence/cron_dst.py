@@ -77,14 +77,14 @@ def next_instant(masks: Masks, policy: Policy, memo: Calm, after: datetime) -> d
     else:
         memo.learn(after)
     try:
-        return _plain(masks, policy, memo.zone, after) or _search(masks, policy, memo.zone, after)
+        return _plain(masks, memo.zone, after) or _search(masks, policy, memo.zone, after)
     except OverflowError:  # the next match is later than the last instant of the year 9999 in UTC
         return None
 
 
-def _plain(masks: Masks, policy: Policy, zone: ZoneInfo, after: datetime) -> datetime | None:
+def _plain(masks: Masks, zone: ZoneInfo, after: datetime) -> datetime | None:
     """Give the next instant where no shift has a say, else None: a shortcut through ``_search``, nothing more."""
-    offset = None if policy.gap == "offset_before" else calm_offset(zone, after)
+    offset = calm_offset(zone, after)
     civil = None if offset is None else masks.next(after + offset, UTC)
     offset = None if civil is None else calm_offset(zone, civil)
     return None if civil is None or offset is None else civil - offset

@@ -190,7 +190,7 @@ def _span(field: Field, first: int, last: int) -> range | list[int]:
     if first <= last:
         return range(first, last + 1)
     high = 6 if field is WEEKDAY else field.high  # 7 is Sunday once more: going round, it must not count twice
-    return [*range(first, high + 1), *range(field.low, last + 1)] if first <= high else list(range(last + 1))
+    return [*range(first, high + 1), *range(field.low, last + 1)]
 
 
 def _bits(field: Field, values: range | list[int]) -> int:
@@ -223,7 +223,7 @@ def _weekdays(text: str) -> tuple[int, tuple[int, int, int, int, int], int]:
         numbered = _NTH.fullmatch(item)
         if numbered:
             nth[int(numbered[2]) - 1] |= _one_weekday(item, numbered[1])
-        elif item.endswith("L") and len(item) > 1:
+        elif item.endswith("L"):
             last_of |= _one_weekday(item, item[:-1])
         else:
             plain |= _item(WEEKDAY, item)

@@ -150,7 +150,7 @@ def _within(civil: datetime, offset: timedelta) -> tuple[datetime, ...]:
 def shift_around(civil: datetime, zone: tzinfo) -> Shift:
     """Give the shift whose gap or fold holds ``civil`` (naive); its two ``offsets`` must differ."""
     first, second = offsets(civil, zone)
-    whole = civil.replace(microsecond=0, tzinfo=UTC, fold=0)
+    whole = civil.replace(microsecond=0, tzinfo=UTC)
     return _locate(zone, whole - max(first, second), whole - min(first, second))
 
 
