@@ -322,8 +322,8 @@ assert storage.count("default") == {"pending": added}
 def test_a_full_disk_is_unavailable_and_loses_nothing(tmp_path: Path) -> None:
     """What was acknowledged is there; the file is sound and can be used again."""
     code = (
-        "import sys\nfrom mainspring.adapters.storages.sqlite import SqliteStorage\nfrom support.port import creations\n"
-        + FILL
+        "import sys\nfrom mainspring.adapters.storages.sqlite import SqliteStorage\n"
+        "from support.port import creations\n" + FILL
     )
     path = tmp_path / "s.db"
     tests = Path(__file__).resolve().parents[2]
