@@ -30,7 +30,7 @@ from mainspring.adapters.dialects import (
 )
 from mainspring.cli.marks import few
 from mainspring.cli.output import printable
-from mainspring.core.errors import InvalidInput
+from mainspring.core.errors import InvalidInput, InvalidRecurrence
 from mainspring.core.instants import format_instant
 from mainspring.core.recurrence import Cron, Interval, Recurrence, explain, load_zone
 
@@ -41,18 +41,21 @@ _NARROWEST: Final = 60
 _INDENT: Final = " " * 11
 
 STATUSES: Final = ("same", "changes", "not compared", "refused", "once")
-_READ_ERRORS: Final = "name a readable file, or - for standard input"
+_READ_CURE: Final = "name a readable file, or - for standard input"
 _PARTLY: Final = " in the first hours and around changes of the clocks (it fires too often to list a year)"
 _LATE: Final = "the time for comparisons is used up: lint the file in parts"
 
 
 @frozen(kw_only=True)
 class Finding:
-    """One schedule of the file and what came out; ``comparison`` is None where nothing was compared."""
+    """One schedule of the file and what came out; ``comparison`` is None where nothing was compared.
+
+    ``obstacle`` says what stood in the way of a comparison that could have been made ("" if nothing).
+    """
 
     schedule: ImportedSchedule
     comparison: Comparison | None
-    late: bool
+    obstacle: str
 
     @property
     def status(self) -> str:
@@ -74,7 +77,7 @@ class Finding:
     def differs(self) -> tuple[str, ...]:
         """What is to be known about it, in sentences."""
         known = () if isinstance(self.schedule.outcome, Refused) else self.schedule.outcome.differs
-        return (*known, _LATE) if self.late else known
+        return (*known, self.obstacle) if self.obstacle else known
 
     def document(self) -> dict[str, Any]:
         """Give it as plain data."""
@@ -133,13 +136,16 @@ def read_bytes(name: str) -> tuple[bytes, bool]:
         return sys.stdin.buffer.read(MAX_BYTES + 1), False
     path = Path(name)
     try:
-        if not stat.S_ISREG(path.stat().st_mode) and not path.is_fifo():
-            raise InvalidInput("file", f"{name} is not a file", _READ_ERRORS)
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
+        mode = path.stat().st_mode
+        data = b""
+        if stat.S_ISREG(mode) or stat.S_ISFIFO(mode):  # a device might never end
+            with path.open("rb") as file:
+                data = file.read(MAX_BYTES + 1)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         why = error.strerror.lower() if isinstance(error, OSError) and error.strerror else "its name cannot be used"
-        raise InvalidInput("file", f"{name} cannot be read: {why}", _READ_ERRORS) from None
+        raise InvalidInput("file", f"{name} cannot be read: {why}", _READ_CURE) from None
+    if not (stat.S_ISREG(mode) or stat.S_ISFIFO(mode)):
+        raise InvalidInput("file", f"{name} is not a file", _READ_CURE)
     return data, path.resolve() == Path("/etc/crontab") or path.resolve().parent == Path("/etc/cron.d")
 
 
@@ -150,15 +156,18 @@ def examine(file: ImportedFile, start: datetime) -> Iterator[Finding]:
     for schedule in file.schedules:
         outcome = schedule.outcome
         if not isinstance(outcome, Carried) or outcome.clock is None:
-            yield Finding(schedule=schedule, comparison=None, late=False)
+            yield Finding(schedule=schedule, comparison=None, obstacle="")
             continue
         began = time.process_time()
         key = (outcome.recurrence, type(outcome.clock), schedule.source, outcome.start, outcome.end)
-        same = known.get(key)
-        if same is None and used < PATIENCE_SECONDS:
-            same = known[key] = compare(outcome, outcome.clock, start)
+        obstacle = "" if key in known or used < PATIENCE_SECONDS else _LATE
+        if key not in known and not obstacle:
+            try:
+                known[key] = compare(outcome, outcome.clock, start)
+            except InvalidRecurrence as error:
+                obstacle = f"it cannot be compared: {error}"
         used += time.process_time() - began
-        yield Finding(schedule=schedule, comparison=same, late=same is None)
+        yield Finding(schedule=schedule, comparison=known.get(key), obstacle=obstacle)
 
 
 def report(finding: Finding, unit: str) -> Iterator[str]:

@@ -22,6 +22,7 @@ from mainspring.core.recurrence.rrule_elapsed import UNITS
 MAX_TIMES: Final = 10
 MAX_WORDS: Final = 3
 
+_FIRST: Final = datetime.min.replace(tzinfo=UTC)
 _TICK: Final = timedelta(microseconds=1)
 _DAY: Final = timedelta(days=1)
 _HALF_A_DAY: Final = timedelta(hours=12)
@@ -67,17 +68,24 @@ class Fire:
 
 def timeline(rule: Recurrence, zone_name: str, after: datetime, instants: list[datetime]) -> Iterator[Fire | Change]:
     """Give the instants and, between them, the changes of the clocks that matter, in order."""
-    zone = load_zone(zone_name)
     before = after
     for instant in instants:
-        local = instant.astimezone(zone)
+        local = local_time(instant, zone_name)
         changes = list(_changes(rule, zone_name, before, instant))
-        differs = before.astimezone(zone).utcoffset() != local.utcoffset()
+        differs = local_time(before, zone_name).utcoffset() != local.utcoffset()
         for change in changes:
             if change.times or (differs and change is changes[-1]):
                 yield change
         yield Fire(utc=instant, local=local, mark=_mark(rule, local))
         before = instant
+
+
+def local_time(instant: datetime, zone_name: str) -> datetime:
+    """Give the local time of an instant; it stays in UTC where the local year would be 0 or 10000."""
+    try:
+        return instant.astimezone(load_zone(zone_name))
+    except OverflowError:
+        return instant
 
 
 def _changes(rule: Recurrence, zone_name: str, start: datetime, end: datetime) -> Iterator[Change]:
@@ -127,7 +135,7 @@ def _missed(rule: Recurrence, local: datetime) -> tuple[datetime, ...]:
     """Give the times of a gap that an instant right after it, or within its length, stands for."""
     zone, instant = local.tzinfo, local.astimezone(UTC)
     assert zone is not None  # noqa: S101  it was made so
-    shift = next_shift(zone, max(instant - _DAY, datetime.min.replace(tzinfo=UTC)), instant)
+    shift = next_shift(zone, instant - min(_DAY, instant - _FIRST), instant)
     gap = gap_policy(rule, shift) if shift is not None and shift.is_gap else "skip"
     if shift is None or gap == "skip" or instant >= shift.at + shift.length:
         return ()

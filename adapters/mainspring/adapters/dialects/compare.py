@@ -55,12 +55,16 @@ def year_after(start: datetime) -> datetime:
 
 
 def compare(carried: Carried, clock: Clock, start: datetime) -> Comparison:
-    """Compare the fire times of the year after ``start`` (UTC)."""
+    """Compare the fire times of the year after ``start`` (UTC).
+
+    Raises ``InvalidRecurrence`` for an RRULE that cannot be followed so far (see ``RRule.next_after``).
+    """
     end = year_after(start)
-    first = start if carried.start is None else max(start, carried.start - _TICK)
+    first = start if carried.start is None or carried.start <= start else carried.start - _TICK
     last = end if carried.end is None else min(end, carried.end)
     whole = len(_ours(carried.recurrence, first, last, MAX_YEAR + 1)) <= MAX_YEAR
     windows = [(first, last)] if whole else list(_windows(carried.recurrence, first, last))
+    windows = [(begin, stop) for begin, stop in windows if begin < stop]
     before = {instant for begin, stop in windows for instant in islice(clock.fires(begin, stop), MAX_WINDOW)}
     after = _fires(carried.recurrence, windows)
     kept_by = None if before == after else _policies(carried.recurrence, windows, before)

@@ -97,7 +97,7 @@ def _split(body: str, *, system: bool) -> tuple[str, str]:
     parts = body.split(None, count)
     rule = " ".join(parts[:count])
     rest = parts[count] if len(parts) > count else ""
-    return rule, rest.partition(" ")[2].strip() if system else rest
+    return rule, "".join(rest.split(None, 1)[1:]) if system else rest
 
 
 def _schedule(number: int, body: str, reading: _Reading) -> ImportedSchedule:

@@ -77,6 +77,6 @@ def lint(file: str, form: str | None, tz: str, year_from: str | None, as_json: b
 def _within_range(start: datetime) -> datetime:
     from mainspring.core.errors import InvalidInput
 
-    if not 1900 <= start.year <= 9900:
-        raise InvalidInput("year-from", f"the year {start.year} is out of range", "use 1900 to 9900")
+    if not 1900 <= start.year <= 9800:
+        raise InvalidInput("year-from", f"the year {start.year} is out of range", "use 1900 to 9800")
     return start

@@ -51,11 +51,9 @@ def _draw(rule: Rule, calendar: str, as_json: bool) -> None:
     from mainspring.core.errors import InvalidInput
     from mainspring.core.recurrence import explain, load_zone, utc_to_civil
 
-    year = utc_to_civil(rule.after, load_zone(rule.timezone)).year
-    if calendar != THIS_YEAR:
-        if not re.fullmatch(r"[0-9]{1,4}", calendar):
-            raise InvalidInput("calendar", f"{calendar!r} is not a year", "write it as 2027, or leave it out")
-        year = int(calendar)
+    if calendar != THIS_YEAR and not re.fullmatch(r"[0-9]{1,4}", calendar, re.ASCII):
+        raise InvalidInput("calendar", f"{calendar!r} is not a year", "write it as 2027, or leave it out")
+    year = utc_to_civil(rule.after, load_zone(rule.timezone)).year if calendar == THIS_YEAR else int(calendar)
     found = Year(rule.recurrence, rule.timezone, year)
     if as_json:
         print_json({"expression": rule.expression, "explanation": explain(rule.recurrence), **found.document()})
