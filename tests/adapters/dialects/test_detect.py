@@ -38,7 +38,7 @@ def test_the_format_is_detected_and_can_be_said(format: str) -> None:
         (b"0 9 * * * \x00x", "is not a text (it has a NUL at 10)"),
         ("0 9 * * * x".encode("utf-16"), "is not UTF-8 (at byte 0)"),
         (b"0 9 * * * x\n" * 100_000, f"holds more than {MAX_BYTES} bytes"),
-        (b"* * * * * x\n" * 10_001, "has 10002 lines"),
+        (b"* * * * * x\n" * 10_001, "has 10001 lines"),
         (b'[{"id": "a", "trigger": "cron[hour', "is not JSON: "),
         (b'{"a": {"schedule": 5},}', "is not JSON: "),
         (b"[" * 100_000, "is not JSON that can be read: "),

@@ -62,7 +62,7 @@ class _Reading:
 
 def read_crontab(text: str, zone: str, *, system: bool | None = None) -> ImportedFile:
     """Read a crontab that ran in ``zone``; ``system`` says whether it has a column for the user, None looks for it."""
-    lines = text.split("\n")
+    lines = text.removesuffix("\n").split("\n")
     if len(lines) > MAX_ENTRIES:
         raise InvalidInput("file", f"has {len(lines)} lines", f"lint at most {MAX_ENTRIES} at once")
     with_user = _has_users(lines) if system is None else system
