@@ -25,7 +25,7 @@ from contracts.contract_values import (
 )
 from mainspring.core.errors import Conflict, InvalidInput, NotFound
 from mainspring.core.ids import ScheduleId, TaskId
-from mainspring.core.ports import SUPERSEDED, ScheduleQuery, Storage, TaskQuery
+from mainspring.core.ports import SUPERSEDED, ScheduleQuery, Storage, TaskQuery, Unplanned
 from mainspring.core.recurrence import Cron, Interval
 from mainspring.core.schedule import (
     Buffered,
@@ -147,6 +147,25 @@ class KeepingSchedules:
                 storage.update_schedule(target.id, lambda view, at: stale)
         assert storage.get_schedule(made.id) == before
         assert storage.get_schedule(other.id) == other
+
+    def test_a_refused_schedule_holds_up_no_other(self, storage: Storage) -> None:
+        """Its refusal is the answer, nothing of its plan is there, and the plans before and after it are written."""
+        first, bad, last = (added_schedule(storage, late=late * SECOND) for late in (30, 20, 10))
+
+        def step(view: ScheduleView, at: datetime) -> Plan:
+            made = plan(view, at)
+            if view.schedule.id != bad.id:
+                return made
+            return evolve(made, tasks=made.tasks * 2)  # the second has an id that exists
+
+        one, refused, other = storage.fire(10, step)
+        assert isinstance(refused, Unplanned)
+        assert (refused.schedule_id, type(refused.error)) == (bad.id, Conflict)
+        assert [made.schedule.id for made in (one, other) if isinstance(made, Plan)] == [first.id, last.id]
+        assert storage.get_schedule(bad.id) == bad
+        assert _slots(storage, bad.id) == []
+        assert _live(storage, bad.id) == ()
+        assert [len(_live(storage, good.id)) for good in (first, last)] == [1, 1]
 
     def test_an_error_of_the_step_is_passed_on(self, storage: Storage) -> None:
         """Nothing is written, by update or by fire."""

@@ -33,6 +33,7 @@ from mainspring.core.ports import (
     Taken,
     TaskQuery,
     TaskStep,
+    Unplanned,
     Upcoming,
 )
 from mainspring.core.queue import Queue, QueueRef
@@ -160,7 +161,7 @@ class FaultyStorage:
     async def update_schedule(self, schedule_id: ScheduleId, step: ScheduleStep) -> Plan:
         return await self._do("update_schedule", lambda: self.inner.update_schedule(schedule_id, step))
 
-    async def fire(self, limit: int, step: ScheduleStep) -> tuple[Plan, ...]:
+    async def fire(self, limit: int, step: ScheduleStep) -> tuple[Plan | Unplanned, ...]:
         return await self._do("fire", lambda: self.inner.fire(limit, step))
 
     async def delete_schedule(self, schedule_id: ScheduleId) -> None:

@@ -144,6 +144,14 @@ class Refused:
     error: MainspringError
 
 
+@frozen
+class Unplanned:
+    """What ``fire`` answers for a schedule whose step, or whose plan, was refused; nothing of it was written."""
+
+    schedule_id: ScheduleId
+    error: MainspringError
+
+
 class Storage(Protocol):
     """The storage port, in its synchronous colour. Safe to be used from several threads at once."""
 
@@ -266,11 +274,12 @@ class Storage(Protocol):
         """
         ...
 
-    def fire(self, limit: int, step: ScheduleStep) -> tuple[Plan, ...]:
+    def fire(self, limit: int, step: ScheduleStep) -> tuple[Plan | Unplanned, ...]:
         """Pass schedules with ``wake_at <= now`` through ``step`` and write their plans, earliest first.
 
         At most ``limit`` of them. One plan is written whole: its tasks, its cancels (each as the core's ``Cancel``),
-        its slots, its events and the advanced schedule, in one transaction.
+        its slots, its events and the advanced schedule, in one transaction. A schedule whose step or write is refused
+        (a ``MainspringError``) stays as it is, and holds up no other.
         """
         ...
 
@@ -382,7 +391,7 @@ class AsyncStorage(Protocol):
         """As ``Storage.update_schedule``."""
         ...
 
-    async def fire(self, limit: int, step: ScheduleStep) -> tuple[Plan, ...]:
+    async def fire(self, limit: int, step: ScheduleStep) -> tuple[Plan | Unplanned, ...]:
         """As ``Storage.fire``."""
         ...
 

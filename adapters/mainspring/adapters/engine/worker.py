@@ -34,7 +34,7 @@ from mainspring.core.commands import Command, DropReport, Heartbeat, LoseLease, 
 from mainspring.core.errors import IllegalTransition, StaleRun, Unavailable
 from mainspring.core.ids import ScheduleId
 from mainspring.core.machine import Decision, handle
-from mainspring.core.ports import AsyncStorage, Entropy, Executor, Refused, Upcoming, Wakeups
+from mainspring.core.ports import AsyncStorage, Entropy, Executor, Refused, Unplanned, Upcoming, Wakeups
 from mainspring.core.queue import admit
 from mainspring.core.schedule import Plan, ScheduleView, plan
 from mainspring.core.states import Cancelling, Running
@@ -80,6 +80,7 @@ class Worker:
         self._turns = Turns(storage)
         self._upkeep = Upkeep(storage, settings.retention, settings.batch)
         self._unplannable: dict[ScheduleId, int] = {}
+        self._refusals: dict[ScheduleId, str] = {}
 
     def stop(self) -> None:
         """Ask the engine to drain and end; may be called from any thread, and more than once."""
@@ -190,8 +191,18 @@ class Worker:
             return False
         plans = await self._storage.fire(self._settings.batch, self._plan)
         for made in plans:
-            _log.debug("%s: %d tasks, %d slots", made.schedule, len(made.tasks), len(made.slots))
-        return any(made.schedule.version != made.read_version for made in plans)
+            if isinstance(made, Unplanned):
+                self._unplanned(made)
+            else:
+                _log.debug("%s: %d tasks, %d slots", made.schedule, len(made.tasks), len(made.slots))
+        return any(isinstance(made, Plan) and made.schedule.version != made.read_version for made in plans)
+
+    def _unplanned(self, refused: Unplanned) -> None:
+        """Say once of each refusal of a schedule that it holds up that schedule (and nobody else)."""
+        said = str(refused.error)
+        if self._refusals.get(refused.schedule_id) != said:
+            self._refusals[refused.schedule_id] = said
+            _log.error("schedule %s cannot be fired: %s", refused.schedule_id, said)
 
     def _plan(self, view: ScheduleView, at: datetime) -> Plan:
         """Plan a schedule; one whose rule fails is left as it is, so that it holds up nobody but itself."""

@@ -37,6 +37,7 @@ from mainspring.core.ports import (
     Taken,
     TaskQuery,
     TaskStep,
+    Unplanned,
     Upcoming,
 )
 from mainspring.core.queue import Queue, QueueRef
@@ -150,7 +151,7 @@ class AsyncOver:
         """As ``Storage.update_schedule``."""
         return await self._do(partial(self._storage.update_schedule, schedule_id, step))
 
-    async def fire(self, limit: int, step: ScheduleStep) -> tuple[Plan, ...]:
+    async def fire(self, limit: int, step: ScheduleStep) -> tuple[Plan | Unplanned, ...]:
         """As ``Storage.fire``."""
         return await self._do(partial(self._storage.fire, limit, step))
 

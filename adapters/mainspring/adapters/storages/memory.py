@@ -28,6 +28,7 @@ from mainspring.core.ports import (
     Taken,
     TaskQuery,
     TaskStep,
+    Unplanned,
     Upcoming,
 )
 from mainspring.core.queue import Queue, QueueRef, QueueView, queue_of
@@ -311,10 +312,18 @@ class MemoryStorage(MemoryTables):
         with self._writing() as now:
             return self._plan(self._schedules.get(schedule_id), step, now)
 
-    def fire(self, limit: int, step: ScheduleStep) -> tuple[Plan, ...]:
+    def fire(self, limit: int, step: ScheduleStep) -> tuple[Plan | Unplanned, ...]:
         """Pass schedules that are to be planned through ``step`` and write their plans."""
         with self._writing() as now:
-            return tuple([self._plan(schedule, step, now) for schedule in self._schedules.due(limit, now)])
+            return tuple([self._fire(schedule, step, now) for schedule in self._schedules.due(limit, now)])
+
+    def _fire(self, schedule: Schedule, step: ScheduleStep, now: datetime) -> Plan | Unplanned:
+        mark = len(self._undo)
+        try:
+            return self._plan(schedule, step, now)
+        except MainspringError as error:
+            self._undo_to(mark)
+            return Unplanned(schedule.id, error)
 
     def delete_schedule(self, schedule_id: ScheduleId) -> None:
         """Remove a schedule; its tasks and slot records stay."""

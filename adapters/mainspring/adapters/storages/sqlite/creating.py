@@ -30,20 +30,14 @@ class Creating:
 
     def _apart(self, creation: Creation) -> Accepted | Refused:
         """Create one task so that its refusal undoes nothing of the others."""
-        connection = self._session.connection
-        self._session.flush()
-        connection.execute("SAVEPOINT creation")
         try:
-            answer = self._one(creation)
-            self._flush()
-            self._session.flush()
+            with self._session.apart():
+                answer = self._one(creation)
+                self._flush()
         except MainspringError as error:
-            connection.execute("ROLLBACK TO creation")
             self._gathered.clear()
             self._names.clear()
             return Refused(creation.task.id, error)
-        finally:
-            connection.execute("RELEASE creation")
         return answer
 
     def _one(self, creation: Creation) -> Accepted:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 
 from mainspring.adapters.storages.sqlite import gates, queue_rows, schedule_rows, task_rows
 from mainspring.adapters.storages.sqlite.rows import read_task
 from mainspring.core.commands import Cancel
 from mainspring.core.effects import NudgeSchedule
-from mainspring.core.errors import Conflict, CorruptHistory, NotFound
+from mainspring.core.errors import Conflict, CorruptHistory, MainspringError, NotFound
 from mainspring.core.events import Event
 from mainspring.core.ids import TaskId
 from mainspring.core.instants import to_micros
@@ -44,6 +45,23 @@ class Session:
             self._gathered.clear()
             self._states.clear()
             self._events.clear()
+
+    @contextmanager
+    def apart(self) -> Generator[None]:
+        """Do the block so that, if it is refused, nothing of it stays and what was written before does."""
+        self.flush()
+        self.connection.execute("SAVEPOINT apart")
+        try:
+            yield
+            self.flush()
+        except MainspringError:
+            self.connection.execute("ROLLBACK TO apart")
+            self._gathered.clear()
+            self._states.clear()
+            self._events.clear()
+            raise
+        finally:
+            self.connection.execute("RELEASE apart")
 
     def insert(self, tasks: Sequence[Task]) -> None:
         """Insert new tasks."""

@@ -34,6 +34,7 @@ from mainspring.core.ports import (
     Taken,
     TaskQuery,
     TaskStep,
+    Unplanned,
     Upcoming,
 )
 from mainspring.core.queue import Queue, QueueRef
@@ -251,11 +252,11 @@ class SqliteStorage:
         with self._writing() as session:
             return session.plan(schedule_rows.get(session.connection, schedule_id), step)
 
-    def fire(self, limit: int, step: ScheduleStep) -> tuple[Plan, ...]:
+    def fire(self, limit: int, step: ScheduleStep) -> tuple[Plan | Unplanned, ...]:
         """Pass schedules that are to be planned through ``step`` and write their plans."""
         with self._writing() as session:
             due = schedule_rows.due(session.connection, limit, to_micros(session.now))
-            return tuple([session.plan(schedule, step) for schedule in due])
+            return tuple([_fire(session, schedule, step) for schedule in due])
 
     def delete_schedule(self, schedule_id: ScheduleId) -> None:
         """Remove a schedule; its tasks and slot records stay."""
@@ -276,6 +277,14 @@ class SqliteStorage:
     def close(self) -> None:
         """Close the file; repeating it does nothing."""
         self._connections.close()
+
+
+def _fire(session: Session, schedule: Schedule, step: ScheduleStep) -> Plan | Unplanned:
+    try:
+        with session.apart():
+            return session.plan(schedule, step)
+    except MainspringError as error:
+        return Unplanned(schedule.id, error)
 
 
 def _update(session: Session, task_id: TaskId, step: TaskStep) -> Decision | Refused:
