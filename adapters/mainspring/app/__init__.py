@@ -6,6 +6,7 @@ from mainspring.adapters.operations import ScheduleRequest, TaskRequest
 from mainspring.app.delivery import Delivery
 from mainspring.app.mainspring import Mainspring, SyncMainspring
 from mainspring.app.options import ScheduleOptions, TaskOptions
+from mainspring.core.queue import QueueEdit, Rate
 from mainspring.core.retry import (
     MERGENT,
     MERGENT_SCHEDULE,
@@ -17,6 +18,7 @@ from mainspring.core.retry import (
     Never,
     Polynomial,
 )
+from mainspring.core.task import FollowUp, FunctionCall, HttpCall
 
 __all__ = [
     "MERGENT",
@@ -27,11 +29,16 @@ __all__ = [
     "EngineSettings",
     "Exponential",
     "Fixed",
+    "FollowUp",
+    "FunctionCall",
+    "HttpCall",
     "Ladder",
     "Linear",
     "Mainspring",
     "Never",
     "Polynomial",
+    "QueueEdit",
+    "Rate",
     "ScheduleOptions",
     "ScheduleRequest",
     "SyncMainspring",

@@ -69,6 +69,11 @@ class _Register:
             priority=options.get("priority", 0),
             retry=options.get("retry"),
             timeout=options.get("timeout"),
+            key=options.get("key"),
+            on_clash=options.get("on_clash", "reject"),
+            idempotency_key=options.get("idempotency_key"),
+            on_success=options.get("on_success"),
+            on_failure=options.get("on_failure"),
         )
 
     def schedule_request(self, target: Target, options: ScheduleOptions) -> ScheduleRequest:
@@ -81,6 +86,9 @@ class _Register:
             rrule=options.get("rrule"),
             every=options.get("every"),
             timezone=options.get("timezone", "UTC"),
+            days=options.get("days", "debian"),
+            gap=options.get("gap"),
+            fold=options.get("fold"),
             dtstart=options.get("dtstart"),
             name=options.get("name"),
             description=options.get("description"),
@@ -90,6 +98,10 @@ class _Register:
             timeout=options.get("timeout"),
             overlap=options.get("overlap", "serial"),
             catch_up=options.get("catch_up"),
+            starts_at=options.get("starts_at"),
+            ends_at=options.get("ends_at"),
+            max_runs=options.get("max_runs"),
+            jitter=options.get("jitter"),
         )
 
 

@@ -7,7 +7,10 @@ from collections.abc import Iterable, Mapping
 from typing import TypedDict
 
 from mainspring.adapters.operations.intake import Duration, Instant, Json, Retry
+from mainspring.core.creation import ClashPolicy
+from mainspring.core.recurrence import DayRule, Fold, Gap
 from mainspring.core.schedule import CatchUp, Overlap
+from mainspring.core.task import FollowUp
 
 
 class CallOptions(TypedDict, total=False):
@@ -22,7 +25,9 @@ class TaskOptions(CallOptions, total=False):
     """When and how a task is run.
 
     ``delay`` (``"5m"``, a ``timedelta``) after now, or ``at`` an instant; ``start_by``: not started by then, it
-    expires; ``retry``: a policy or the name of one; ``timeout``: how long a run may take.
+    expires; ``retry``: a policy or the name of one; ``timeout``: how long a run may take. ``key``: what the limits
+    per key of its queue go by; ``on_clash``: what becomes of a live task of the same ``name``; ``idempotency_key``: the
+    same request with the same key makes no second task within 24 hours; ``on_success``, ``on_failure``: what follows.
     """
 
     delay: Duration | None
@@ -33,12 +38,18 @@ class TaskOptions(CallOptions, total=False):
     priority: int
     retry: Retry | None
     timeout: Duration | None
+    key: str | None
+    on_clash: ClashPolicy
+    idempotency_key: str | None
+    on_success: FollowUp | None
+    on_failure: FollowUp | None
 
 
 class ScheduleOptions(CallOptions, total=False):
     """When a schedule fires (exactly one of ``cron``, ``rrule``, ``every``) and how its tasks are run.
 
-    ``seconds``: the cron expression begins with a field of seconds.
+    ``seconds``: the cron expression begins with a field of seconds; ``days``, ``gap``, ``fold``: see the recurrences.
+    The rule holds from ``starts_at`` to ``ends_at`` and for ``max_runs`` tasks; each is due up to ``jitter`` later.
     """
 
     cron: str | None
@@ -46,6 +57,9 @@ class ScheduleOptions(CallOptions, total=False):
     rrule: str | None
     every: Duration | None
     timezone: str
+    days: DayRule
+    gap: Gap | None
+    fold: Fold | None
     dtstart: Instant | None
     name: str | None
     description: str | None
@@ -55,6 +69,10 @@ class ScheduleOptions(CallOptions, total=False):
     timeout: Duration | None
     overlap: Overlap
     catch_up: CatchUp | None
+    starts_at: Instant | None
+    ends_at: Instant | None
+    max_runs: int | None
+    jitter: Duration | None
 
 
 def refuse_unknown(function: str, given: Iterable[str], known: Iterable[str]) -> None:

@@ -18,7 +18,7 @@ from mainspring.core.ids import ENTROPY_BYTES, ScheduleId, TaskId, uuid7
 from mainspring.core.instants import format_instant, parse_duration, parse_instant, require_utc
 from mainspring.core.ports import Entropy
 from mainspring.core.queue import Queue
-from mainspring.core.recurrence import Cron, Interval, Recurrence, RRule
+from mainspring.core.recurrence import Cron, DayRule, Fold, Gap, Interval, Recurrence, RRule
 from mainspring.core.retry import MERGENT, MERGENT_SCHEDULE, NAMED, RetryPolicy
 from mainspring.core.schedule import CatchUp, Overlap, Schedule, TaskTemplate, new_schedule
 from mainspring.core.task import (
@@ -33,6 +33,9 @@ from mainspring.core.task import (
 )
 from mainspring.core.task import new_task as core_new_task
 
+RFC_GAP: Final[Gap] = "offset_before"
+RFC_FOLD: Final[Fold] = "first"
+"""RFC 5545's own policies (§3.3.5), which an RRULE has unless another is asked for."""
 MAX_BATCH: Final = 10_000
 """How many tasks one call may create."""
 
@@ -72,7 +75,9 @@ class TaskRequest:
 class ScheduleRequest:
     """A schedule as a caller asks for it: exactly one of ``cron``, ``rrule`` and ``every``.
 
-    ``seconds``: the cron expression begins with a field of seconds.
+    ``seconds``: the cron expression begins with a field of seconds. ``days``: how its day of month and weekday go
+    together. ``gap`` and ``fold``: what happens to local times that do not exist or come twice (None: the default of
+    the kind of rule).
     """
 
     call: Call
@@ -81,6 +86,9 @@ class ScheduleRequest:
     rrule: str | None = None
     every: Duration | None = None
     timezone: str = "UTC"
+    days: DayRule = "debian"
+    gap: Gap | None = None
+    fold: Fold | None = None
     dtstart: Instant | None = None
     name: str | None = None
     description: str | None = None
@@ -200,6 +208,9 @@ def recurrence_of(
     dtstart: Instant | None,
     at: datetime,
     seconds: bool = False,
+    days: DayRule = "debian",
+    gap: Gap | None = None,
+    fold: Fold | None = None,
 ) -> tuple[Recurrence, datetime]:
     """Make the rule that is asked for, and say after which instant its first occurrence counts.
 
@@ -215,14 +226,22 @@ def recurrence_of(
     if cron is not None:
         if start is not None:
             raise InvalidInput("dtstart", "a cron rule takes none", "leave it out, or use an rrule")
-        return Cron.parse(cron, timezone=timezone, seconds=seconds), at
+        return Cron.parse(cron, timezone=timezone, seconds=seconds, days=days, gap=gap, fold=fold), at
+    if days != "debian":
+        raise InvalidInput("days", "only a cron rule has days of month and weekdays to combine", "leave it out")
     if every is not None:
+        if gap is not None or fold is not None:
+            raise InvalidInput("gap" if gap else "fold", "an interval runs on elapsed time", "leave it out")
         return Interval(every=duration_of("every", every), anchor=start or at), at
     assert rrule is not None  # noqa: S101  exactly one of the three was given
     if start is not None or "DTSTART" in rrule.upper():
-        return RRule.parse(rrule, timezone=timezone, dtstart=start), at
+        return _rrule(rrule, timezone, start, gap, fold), at
     now = at.replace(microsecond=0)
-    return RRule.parse(rrule, timezone=timezone, dtstart=now), now - timedelta(microseconds=1)
+    return _rrule(rrule, timezone, now, gap, fold), now - timedelta(microseconds=1)
+
+
+def _rrule(text: str, timezone: str, dtstart: datetime | None, gap: Gap | None, fold: Fold | None) -> RRule:
+    return RRule.parse(text, timezone=timezone, dtstart=dtstart, gap=gap or RFC_GAP, fold=fold or RFC_FOLD)
 
 
 def schedule_of(request: ScheduleRequest, at: datetime, entropy: Entropy, queue: Queue | None = None) -> Schedule:
@@ -235,6 +254,9 @@ def schedule_of(request: ScheduleRequest, at: datetime, entropy: Entropy, queue:
         dtstart=request.dtstart,
         at=at,
         seconds=request.seconds,
+        days=request.days,
+        gap=request.gap,
+        fold=request.fold,
     )
     template = TaskTemplate(
         call=request.call,

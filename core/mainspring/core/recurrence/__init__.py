@@ -2,6 +2,7 @@
 
 from mainspring.core.errors import InvalidRecurrence
 from mainspring.core.recurrence.cron import Cron
+from mainspring.core.recurrence.cron_syntax import DayRule
 from mainspring.core.recurrence.dst import Fold, Gap, Shift, instants, load_zone, next_shift, utc_to_civil
 from mainspring.core.recurrence.explain import ShiftEffect, describe_dst, explain
 from mainspring.core.recurrence.interval import Interval
@@ -11,6 +12,7 @@ from mainspring.core.recurrence.text import parse_recurrence
 
 __all__ = [
     "Cron",
+    "DayRule",
     "Fold",
     "Gap",
     "Interval",
