@@ -6,9 +6,7 @@ Rules:
   weekday of a WEEKLY rule or of BYWEEKNO; the day of a MONTHLY rule; the month and day of a YEARLY one.
 * Periods count from the one that holds DTSTART. A week starts on WKST; the weeks that BYWEEKNO names belong to the
   year that numbers them, though their days may lie in the year beside it.
-* BYSETPOS picks from the moments of one whole period, also those before DTSTART.
-* SKIP (RFC 7529) moves a day of the month or year that does not exist before BYDAY limits and BYSETPOS picks. A moved
-  day that meets another is one day.
+* BYSETPOS picks and SKIP moves period by period: ``rrule_periods``. A moved day that meets another is one day.
 
 The moments of a calendar year follow from the shape of the year and from where it lies in the grid of INTERVAL, so
 plans are made once per shape and phase. A look-up divides, asks the plan, and goes on to the next year only when the
@@ -34,11 +32,11 @@ from mainspring.core.recurrence.rrule_masks import (
     calendar_of,
     is_leap,
     weekday_of,
-    weekno_days,
     year_of,
     year_start,
 )
 from mainspring.core.recurrence.rrule_parts import DAY_SECONDS, Rule
+from mainspring.core.recurrence.rrule_periods import Periods, month_of, moves
 from mainspring.core.recurrence.rrule_plans import (
     MAX_RUN,
     Block,
@@ -88,22 +86,8 @@ class DayRule:
     """The civil moments of a DAILY, WEEKLY, MONTHLY or YEARLY rule, in seconds (day ``n`` is ordinal ``n``)."""
 
     __slots__ = (
-        "_barren_from",
-        "_coarse",
-        "_cycle",
-        "_day",
-        "_easter",
-        "_held",
-        "_limits",
-        "_masks",
-        "_months",
-        "_moves", "_plans",
-        "_repeats",
-        "_simple",
-        "_times",
-        "rule",
-        "start",
-        "work",
+        "_barren_from", "_coarse", "_cycle", "_day", "_easter", "_held", "_masks", "_month", "_periods", "_plans",
+        "_repeats", "_simple", "_times", "rule", "start", "work",
     )  # fmt: skip
 
     def __init__(self, rule: Rule, start: int, easter: Easter) -> None:
@@ -112,19 +96,15 @@ class DayRule:
         self._easter = easter
         self.rule = rule = fill(rule, start)
         self._day = start // DAY_SECONDS
-        year = year_of(self._day)
-        self._months = year * 12 + sum(
-            self._day - year_start(year) >= first for first in MONTH_STARTS[is_leap(year)][1:12]
-        )
+        self._month = month_of(self._day)
         seconds = () if rule.bysecond == (60,) else rule.bysecond
         self._times = day_times(rule.byhour, rule.byminute, seconds)
         if rule.freq == "DAILY" and rule.bysetpos:  # each day has the same times: pick from them once for all
             self._times = DayTimes((0,), tuple(pick(rule.bysetpos, (0,), self._times)))
             self.rule = rule = evolve(rule, bysetpos=())
         self._masks = Masks(rule, easter)
-        self._moves = moves = rule.skip != "OMIT" and rule.freq in ("MONTHLY", "YEARLY") and not rule.byweekno
-        self._simple = not (rule.bysetpos or moves or (rule.byweekno and rule.interval > 1))
-        self._limits = Masks(_limits(rule, moves), easter)
+        self._simple = not (rule.bysetpos or moves(rule) or (rule.byweekno and rule.interval > 1))
+        self._periods = Periods(rule, self._day, easter)
         self._coarse = gcd(rule.interval, _CYCLES[rule.freq])
         steps = rule.interval // self._coarse
         if rule.byeaster:  # no cycle, but a horizon of 400 years, or as many periods
@@ -151,7 +131,7 @@ class DayRule:
         if freq == "WEEKLY":
             return (self._week_start(self._day) - year_start(year)) % (7 * interval)
         if freq == "MONTHLY":
-            return (self._months - year * 12) % interval
+            return (self._month - year * 12) % interval
         return (year_of(self._day) - year) % interval
 
     def plan(self, year: int) -> Plan:
@@ -160,7 +140,7 @@ class DayRule:
         plan = self._plans.get(key)
         if plan is None:
             plan = self._make(year)
-            self.work += _PLAN_WORK if self._simple else _PERIODS_WORK
+            self.work += _PLAN_WORK if self._simple and not self.rule.byeaster else _PERIODS_WORK
             self._held += 1 + min(plan.count, MAX_RUN) // 8
             if self._held > _MAX_HELD:
                 self._plans.clear()
@@ -173,23 +153,16 @@ class DayRule:
             mask = self._masks.of(year)
             mask = mask and mask & self._grid(year)
             return plan_of(bits(mask), self._times) if mask else _NOTHING
-        if not self._may_pick(year):
+        positions, start, length = self.rule.bysetpos, year_start(year), 365 + is_leap(year)
+        if self._periods.most(year) * len(self._times) < min(map(abs, positions), default=1):
             return _NOTHING
-        start, length = year_start(year), 365 + is_leap(year)
         found: set[int] = set()
-        for days in self._periods(year):
+        for days in self._periods.near(year):
             offsets = [day - start for day in days]
-            found.update(pick(self.rule.bysetpos, offsets, self._times) if self.rule.bysetpos else offsets)
-        if not self.rule.bysetpos:
+            found.update(pick(positions, offsets, self._times) if positions else offsets)
+        if not positions:
             return plan_of(tuple(sorted(day for day in found if 0 <= day < length)), self._times)
         return Listing(tuple(sorted(moment for moment in found if 0 <= moment < length * DAY_SECONDS)))
-
-    def _may_pick(self, year: int) -> bool:
-        """Tell whether the periods about a year can have so many moments that BYSETPOS finds any."""
-        if self._moves or not self.rule.bysetpos:
-            return True
-        days = sum(self._masks.of(near).bit_count() for near in (year - 1, year, year + 1))
-        return days * len(self._times) >= min(map(abs, self.rule.bysetpos))
 
     def _grid(self, year: int) -> int:
         """The days of the year that lie in a period that INTERVAL takes."""
@@ -207,65 +180,6 @@ class DayRule:
         starts = MONTH_STARTS[is_leap(year)]
         # month numbers are year * 12 + month - 1: the first taken one of the year is `phase` months in
         return sum((1 << starts[month + 1]) - (1 << starts[month]) for month in range(phase, 12, interval))
-
-    def _periods(self, year: int) -> Iterator[list[int]]:
-        """Give the days (ordinals) of each period near the year, moved by SKIP and not yet picked from."""
-        interval = self.rule.interval
-        if self.rule.freq == "WEEKLY":
-            yield from self._weeks(year)
-        elif self.rule.freq == "MONTHLY":
-            for month in range(year * 12 - 1, year * 12 + 13):
-                if (month - self._months) % interval == 0:
-                    yield self._month_days(month)
-        else:
-            for owner in (year - 1, year, year + 1):
-                if self._phase(owner) == 0:
-                    yield self._year_days(owner)
-
-    def _weeks(self, year: int) -> Iterator[list[int]]:
-        """Give the named days of each week with any that INTERVAL takes and that has days in the year."""
-        weeks: dict[int, list[int]] = {}
-        first = self._week_start(self._day)
-        for near in (year - 1, year, year + 1):
-            start = year_start(near)
-            for offset in bits(self._masks.of(near)):
-                week = self._week_start(start + offset)
-                if (week - first) % (7 * self.rule.interval) == 0:
-                    weeks.setdefault(week, []).append(start + offset)
-        begin, end = year_start(year) - 7, year_start(year + 1)
-        return (days for week, days in weeks.items() if begin < week < end)
-
-    def _month_days(self, month: int) -> list[int]:
-        year, place = divmod(month, 12)
-        if self.rule.bymonth and place + 1 not in self.rule.bymonth:
-            return []
-        starts = MONTH_STARTS[is_leap(year)]
-        first, length = year_start(year) + starts[place], starts[place + 1] - starts[place]
-        if not self.rule.bymonthday:
-            mask = self._masks.of(year) >> starts[place] & (1 << length) - 1
-            return [first + day for day in bits(mask)]
-        days = {
-            first + _place(day, length, self.rule.skip)
-            for day in self.rule.bymonthday
-            if _exists(day, length, self.rule.skip)
-        }
-        return [day for day in sorted(days) if self._limits.names(day)]
-
-    def _year_days(self, year: int) -> list[int]:
-        rule, skip = self.rule, self.rule.skip
-        start, length = year_start(year), 365 + is_leap(year)
-        if rule.byweekno:
-            return [day for day in weekno_days(rule, year) if self._limits.names(day)]
-        if not self._moves:
-            return [start + day for day in bits(self._masks.of(year))]
-        if rule.byyearday:
-            days = {start + _place(day, length, skip) for day in rule.byyearday if _exists(day, length, skip)}
-        elif rule.bymonthday:
-            months = [year * 12 + month - 1 for month in rule.bymonth or range(1, 13)]
-            days = {day for month in months for day in self._month_days(month)}
-        else:
-            return [start + day for day in bits(self._masks.of(year))]
-        return [day for day in sorted(days) if self._limits.names(day)]
 
     def _week_start(self, day: int) -> int:
         return day - (weekday_of(day) - self.rule.wkst) % 7
@@ -360,30 +274,3 @@ class DayRule:
             base, plan = year_start(year) * DAY_SECONDS, self.plan(year)
             total += plan.rank(end - base) - plan.rank(start - base)
         return total
-
-
-def _limits(rule: Rule, moves: bool) -> Rule:
-    """The parts that limit the days of a period once those are made: all but what makes (and SKIP may move) them."""
-    if not moves:
-        return evolve(rule, byweekno=())
-    inside_month = rule.freq == "MONTHLY" or bool(rule.bymonth)
-    kept = evolve(
-        rule, freq="MONTHLY" if inside_month else "YEARLY", byweekno=(), byyearday=(), bymonthday=(), bymonth=()
-    )
-    if rule.byyearday:  # the days come from BYYEARDAY: the months and their days limit
-        return evolve(kept, bymonth=rule.bymonth, bymonthday=rule.bymonthday)
-    return kept if rule.bymonthday else evolve(kept, bymonth=rule.bymonth)
-
-
-def _exists(day: int, length: int, skip: str) -> bool:
-    return abs(day) <= length or skip != "OMIT"
-
-
-def _place(day: int, length: int, skip: str) -> int:
-    """Where a day counted from 1 (or from the end) lies, from 0.
-
-    One that does not exist is moved (RFC 7529 section 4.1).
-    """
-    if day > 0:
-        return min(day, length + (skip == "FORWARD")) - 1
-    return max(length + day, -1 if skip == "BACKWARD" else 0)

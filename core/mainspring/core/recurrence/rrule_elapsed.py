@@ -112,6 +112,7 @@ class ElapsedRule:
         """
         stride = self._interval * self._unit
         for candidate in range(year + 1, LAST_YEAR + 1):
+            self.work += 8 if self.rule.byeaster else 1
             if stride > DAY_SECONDS:
                 begin = (calendar_of(candidate)[0] - 1) * DAY_SECONDS
                 period = self._anchor - (self._anchor - begin) // stride * stride
@@ -132,6 +133,7 @@ class ElapsedRule:
         shape = (*calendar_of(year)[1], year if self.rule.byeaster else 0)
         days = self._days.get(shape)
         if days is None:
+            self.work += 8
             days = self._days[shape] = bits(mask)
         return days
 

@@ -267,6 +267,8 @@ def _check_company(rule: Rule, parts: dict[str, str]) -> None:
         f"stands in a {freq} rule",
         "use YEARLY",
     )
+    if rule.byeaster and rule.skip != "OMIT":
+        raise InvalidRecurrence("SKIP", "stands beside BYEASTER", "take away one of the two: no standard joins them")
     _refuse("BYWEEKNO", freq != "YEARLY" and bool(rule.byweekno), f"stands in a {freq} rule", "use YEARLY")
     _refuse(
         "BYSETPOS",

@@ -16,6 +16,7 @@ from typing import Final
 from mainspring.core.recurrence.rrule_parts import DAY_SECONDS
 
 MAX_RUN: Final = 4_096  # moments in one run
+_FEW_BITS: Final = 40
 _FEW_TIMES: Final = 3  # so many times of day are listed for a whole year
 
 
@@ -178,4 +179,10 @@ def pick(positions: tuple[int, ...], days: Sequence[int], times: DayTimes) -> li
 
 def bits(mask: int) -> tuple[int, ...]:
     """Give the numbers of the bits that are set, lowest first."""
-    return tuple(place for place, bit in enumerate(bin(mask)[:1:-1]) if bit == "1")
+    if mask.bit_count() > _FEW_BITS:
+        return tuple(place for place, bit in enumerate(bin(mask)[:1:-1]) if bit == "1")
+    found: list[int] = []
+    while mask:
+        found.append((mask & -mask).bit_length() - 1)
+        mask &= mask - 1
+    return tuple(found)

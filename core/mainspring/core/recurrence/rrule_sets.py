@@ -26,7 +26,8 @@ MAX_EXCLUDED: Final = 4_000
 
 _HORIZON: Final = CYCLE_DAYS * DAY_SECONDS
 """Where all instances of 400 years are excluded, the search ends."""
-_NEAR: Final = 8
+_NEAR: Final = 8  # instants gone through one by one before a leap
+_LEAPS: Final = 32  # leaps in a row before that is tried again
 
 _SECOND: Final = timedelta(seconds=1)
 
@@ -96,7 +97,7 @@ class _Barred:
 
         Goes through them one by one where they are as near to one another as what is asked for, and leaps where not.
         """
-        if self._next < instant and not self._leaps % _NEAR:
+        if self._next < instant and not self._leaps % _LEAPS:
             self._instants = self._instants if not self._leaps else self._branch.instants(instant, self._end)
             for _ in range(_NEAR):
                 self._next = next(self._instants, self._end)
