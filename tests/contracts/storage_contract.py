@@ -10,13 +10,17 @@ from collections.abc import Iterator
 
 import pytest
 
+from contracts.creation_contract import Creating
+from contracts.queue_contract import KeepingQueues, Queues
 from contracts.schedule_contract import Firing, KeepingSchedules
 from contracts.task_contract import AddingAndReading, Taking, Writing
 from contracts.threads_contract import Concurrency
 from mainspring.core.ports import Storage
 
 
-class StorageContract(AddingAndReading, Taking, Writing, KeepingSchedules, Firing, Concurrency):
+class StorageContract(
+    AddingAndReading, Creating, Taking, Queues, Writing, KeepingQueues, KeepingSchedules, Firing, Concurrency
+):
     """The whole contract. ``make_storage`` gives an empty storage; the suite closes it."""
 
     def make_storage(self) -> Storage:

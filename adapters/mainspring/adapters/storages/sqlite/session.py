@@ -119,6 +119,8 @@ class Session:
 
     def _write(self, n: int, decision: Decision) -> None:
         task = decision.task
+        if decision.follow_ups:  # first: what can be refused has to be before anything that stays
+            self.insert(decision.follow_ups)
         if task_rows.changes_body(decision.events):
             self.flush()
             task_rows.write_body(self.connection, n, task)
@@ -129,8 +131,6 @@ class Session:
         for effect in decision.effects:
             if isinstance(effect, NudgeSchedule):
                 self._nudge(effect)
-        if decision.follow_ups:
-            self.insert(decision.follow_ups)
 
     def _nudge(self, nudge: NudgeSchedule) -> None:
         try:
