@@ -146,7 +146,9 @@ def test_stretches_have_the_zones_offsets(zone: str, year: int, second: int) -> 
     """Each instant of a year lies in one stretch, with the offset that the zone has there, also by way of an alias."""
     where = load_zone(zone)
     instant = year_start(year) * 86_400 + second
-    holding = [each for each in stretches(where, year, "skip", "first", True) if each.start <= instant + each.offset < each.end]
+    holding = [
+        each for each in stretches(where, year, "skip", "first", True) if each.start <= instant + each.offset < each.end
+    ]
     assert len(holding) == 1
     assert timedelta(seconds=holding[0].offset) == offset_at(to_instant(instant), where)
     assert to_seconds(to_instant(instant)) == instant
@@ -160,7 +162,7 @@ def test_the_calendar(ordinal: int) -> None:
     assert year_start(year) <= ordinal < year_start(year + 1)
     assert year_start(year + 1) - year_start(year) == 365 + is_leap(year)
     if 1 <= ordinal <= datetime.max.toordinal():
-        day = datetime.fromordinal(ordinal)  # noqa: DTZ -- civil
+        day = datetime.fromordinal(ordinal)
         assert (day.year, day.weekday()) == (year, weekday_of(ordinal))
 
 
@@ -184,7 +186,11 @@ def test_many_years_of_easter_are_not_all_kept() -> None:
 def test_plans_and_runs_that_are_not_kept_are_made_again() -> None:
     """What a rule keeps is bounded: going through thousands of phases and back gives the same instances."""
     start = datetime(2026, 1, 1, 3, tzinfo=UTC)
-    for text in ("FREQ=SECONDLY;INTERVAL=86399;BYHOUR=2,3", "FREQ=DAILY;INTERVAL=11;BYHOUR=1,2", "FREQ=WEEKLY;INTERVAL=37;BYDAY=MO,SU"):
+    for text in (
+        "FREQ=SECONDLY;INTERVAL=86399;BYHOUR=2,3",
+        "FREQ=DAILY;INTERVAL=11;BYHOUR=1,2",
+        "FREQ=WEEKLY;INTERVAL=37;BYDAY=MO,SU",
+    ):
         rule = RRule.parse(text, dtstart=start)
         once = list(islice(rule.between(LONG_AGO, FAR), 9_000))
         assert list(islice(rule.between(LONG_AGO, FAR), 9_000)) == once

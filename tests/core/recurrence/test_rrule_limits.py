@@ -133,7 +133,10 @@ def test_a_count_past_all_bounds_asks_for_a_checkpoint() -> None:
     free = RRule.parse(text.rpartition(";")[0], "Europe/Berlin", START)
     assert kept is not None
     assert fresh.next_after(kept.at, kept) == free.next_after(kept.at)
-    assert kept.counts == (sum(1 for _ in free.between(LONG_AGO, datetime(2031, 1, 1, tzinfo=UTC))) - 0,) or kept.counts[0] > 10**6
+    assert (
+        kept.counts == (sum(1 for _ in free.between(LONG_AGO, datetime(2031, 1, 1, tzinfo=UTC))) - 0,)
+        or kept.counts[0] > 10**6
+    )
 
 
 def test_a_checkpoint_must_fit() -> None:
@@ -166,7 +169,9 @@ def test_an_exrule_that_takes_all_is_given_up() -> None:
     with pytest.raises(InvalidRecurrence):
         more.next_after(START - timedelta(seconds=1))
     weekdays = RRule.parse("RRULE:FREQ=MINUTELY\nEXRULE:FREQ=MINUTELY;BYDAY=SA,SU", dtstart=START)
-    assert weekdays.next_after(datetime(2026, 1, 9, 23, 59, 15, tzinfo=UTC)) == datetime(2026, 1, 12, 0, 0, 15, tzinfo=UTC)
+    assert weekdays.next_after(datetime(2026, 1, 9, 23, 59, 15, tzinfo=UTC)) == datetime(
+        2026, 1, 12, 0, 0, 15, tzinfo=UTC
+    )
 
 
 def test_excluded_days_are_leapt_over() -> None:
@@ -207,10 +212,15 @@ HOSTILE = [
     "FREQ=YEARLY;BYMONTH=3;BYDAY=-1SU;BYHOUR=2;BYMINUTE=30;COUNT=100000",
     f"FREQ=YEARLY;BYYEARDAY={','.join(str(n) for n in range(-366, 367) if n)};BYSETPOS=-366;INTERVAL=9",
     f"FREQ=YEARLY;BYEASTER={','.join(map(str, range(-366, 367)))}",
-    "RRULE:" + "\nRRULE:".join(f"FREQ=DAILY;INTERVAL={n};BYDAY=TU" for n in (7007, 7014, 7021, 7028, 7035, 7042, 7049, 7063)),
+    "RRULE:"
+    + "\nRRULE:".join(f"FREQ=DAILY;INTERVAL={n};BYDAY=TU" for n in (7007, 7014, 7021, 7028, 7035, 7042, 7049, 7063)),
     "RRULE:FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=29\nEXRULE:FREQ=DAILY",
-    "RRULE:FREQ=SECONDLY\nEXRULE:FREQ=SECONDLY;INTERVAL=2\nEXRULE:FREQ=SECONDLY;BYSECOND=" + ",".join(map(str, range(0, 60, 2))),
-    "RDATE:" + ",".join(f"{20000101 + n}" for n in range(28)) + "\nEXDATE:" + ",".join(f"{20000101 + n}" for n in range(28)),
+    "RRULE:FREQ=SECONDLY\nEXRULE:FREQ=SECONDLY;INTERVAL=2\nEXRULE:FREQ=SECONDLY;BYSECOND="
+    + ",".join(map(str, range(0, 60, 2))),
+    "RDATE:"
+    + ",".join(f"{20000101 + n}" for n in range(28))
+    + "\nEXDATE:"
+    + ",".join(f"{20000101 + n}" for n in range(28)),
     "BYDAY=" + "MO," * 2000,
     ";" * 8000,
     ":" * 8000,
@@ -230,7 +240,7 @@ def ends_well(text: str, timezone: str, gap: Gap, fold: Fold, afters: list[datet
     """Do all that can be done with a text; give the most CPU seconds that one call took."""
     worst = 0.0
 
-    def run(call):  # noqa: ANN001, ANN202
+    def run(call):
         nonlocal worst
         begun = time.process_time()
         try:
@@ -265,10 +275,14 @@ def random_text(chance: random.Random) -> str:
     some = lambda low, high: ",".join(str(chance.randint(low, high)) for _ in range(chance.choice([1, 1, 2, 3, 9])))  # noqa: E731
     values = {
         "FREQ": lambda: chance.choice(FREQS),
-        "INTERVAL": lambda: str(chance.choice([1, 1, 2, 3, 7, 13, 60, 61, 365, 1439, 86_399, 86_401, 10**9, chance.randint(1, 10**6)])),
+        "INTERVAL": lambda: str(
+            chance.choice([1, 1, 2, 3, 7, 13, 60, 61, 365, 1439, 86_399, 86_401, 10**9, chance.randint(1, 10**6)])
+        ),
         "COUNT": lambda: str(chance.choice([1, 5, 1000, 10**6, 10**9, 10**18 - 1])),
         "UNTIL": lambda: chance.choice(["20300101", "20300101T000000", "20300101T000000Z", "99991231", "00010101"]),
-        "BYDAY": lambda: ",".join(chance.choice(["", "", "1", "-1", "5", "53"]) + chance.choice(["MO", "TU", "SA", "SU"]) for _ in range(2)),
+        "BYDAY": lambda: ",".join(
+            chance.choice(["", "", "1", "-1", "5", "53"]) + chance.choice(["MO", "TU", "SA", "SU"]) for _ in range(2)
+        ),
         "BYMONTH": lambda: some(1, 12),
         "BYMONTHDAY": lambda: some(-31, 31),
         "BYYEARDAY": lambda: some(-366, 366),
@@ -288,7 +302,11 @@ def random_text(chance: random.Random) -> str:
         text = f"RRULE:{text}\nEXRULE:FREQ={chance.choice(FREQS)};INTERVAL={chance.randint(1, 9)}\nEXDATE:20260106,20260107T093015Z"
     while chance.random() < 0.2:  # break it
         place = chance.randrange(len(text) + 1)
-        text = text[:place] + chance.choice(["", ";", ",", "=", "-", ":", "\n", "0", "٣", "A", text[:9]]) + text[place + chance.randint(0, 2) :]
+        text = (
+            text[:place]
+            + chance.choice(["", ";", ",", "=", "-", ":", "\n", "0", "٣", "A", text[:9]])
+            + text[place + chance.randint(0, 2) :]
+        )
     return text
 
 
@@ -297,7 +315,10 @@ def test_random_and_mutated_texts_end_soon() -> None:
     chance = random.Random(5545)
     slow: list[tuple[float, str]] = []
     for _ in range(RUNS):
-        text, zone = random_text(chance), chance.choice(["UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe"])
+        text, zone = (
+            random_text(chance),
+            chance.choice(["UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe"]),
+        )
         spent = ends_well(text, zone, chance.choice(GAPS), chance.choice(FOLDS), chance.sample(AFTERS, 2))
         if spent > CPU_SECONDS:
             slow.append((spent, text))
