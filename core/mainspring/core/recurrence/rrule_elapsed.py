@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from math import gcd
 from typing import Final
 
@@ -40,6 +41,7 @@ UNITS: Final = {"HOURLY": 3600, "MINUTELY": 60, "SECONDLY": 1}
 
 _MAX_RUNS: Final = 2_048  # kept for one rule; all residues together have as many moments as one day
 _MAX_RESIDUES: Final = 8_640
+_TWO_YEARS: Final = 2 * 366 * DAY_SECONDS
 _FEW_RESTS: Final = 4
 _NO_RUN: Final = Run(())
 
@@ -108,20 +110,30 @@ class ElapsedRule:
     def next_year(self, year: int) -> int:
         """Give the next year, after ``year``, that may have an instance in UTC; after 9999 there is none.
 
-        A year has one only if it or a neighbour has a day that the rule names, and a period that INTERVAL takes.
+        A year has one only if it or a neighbour has a day that the rule names.
         """
-        stride = self._interval * self._unit
+        if self._interval * self._unit > _TWO_YEARS:
+            return self._leap(year)
         for candidate in range(year + 1, LAST_YEAR + 1):
             self.work += 8 if self.rule.byeaster else 1
-            if stride > DAY_SECONDS:
-                begin = (calendar_of(candidate)[0] - 1) * DAY_SECONDS
-                period = self._anchor - (self._anchor - begin) // stride * stride
-                if year_of(period // DAY_SECONDS - 1) > candidate:
-                    continue
             if any(self._masks.of(near) for near in (candidate - 1, candidate, candidate + 1)):
                 return candidate
             if candidate - year > CYCLE_YEARS:
                 break
+        return LAST_YEAR + 1
+
+    def _leap(self, year: int) -> int:
+        """Do the same where periods are years apart.
+
+        Go from one to the next, for so many as there are years in a cycle.
+        """
+        stride, begin = self._interval * self._unit, (year_start(year + 1) - 1) * DAY_SECONDS
+        first = self._anchor - (self._anchor - begin) // stride * stride
+        for period in islice(range(first, year_start(LAST_YEAR + 1) * DAY_SECONDS, stride), CYCLE_YEARS):
+            self.work += 8
+            day = period // DAY_SECONDS
+            if any(self._masks.names(near) for near in (day - 1, day, day + 1)):
+                return max(year + 1, year_of(day - 1))
         return LAST_YEAR + 1
 
     def _can_meet(self, grid: _Grid) -> bool:
