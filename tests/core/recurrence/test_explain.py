@@ -215,6 +215,10 @@ EFFECTS = [
         "Europe/Berlin repeats 2024-10-27 02:00 to 03:00: 02:30 fires at 02:30 (00:30 UTC)",
     ),
     (
+        "30 * * * *", {}, "2024-04-01", AUTUMN, ["02:30"], ["00:30", "01:30"],
+        "Europe/Berlin repeats 2024-10-27 02:00 to 03:00: 02:30 fires at 02:30 (00:30 UTC) and 02:30 (01:30 UTC)",
+    ),
+    (
         "0 2 * * *", {"fold": "second"}, "2024-04-01", AUTUMN, ["02:00"], ["01:00"],
         "Europe/Berlin repeats 2024-10-27 02:00 to 03:00: 02:00 fires at 02:00 (01:00 UTC)",
     ),
