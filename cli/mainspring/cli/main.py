@@ -18,9 +18,11 @@ COMMANDS: Final[Mapping[str, Lazy]] = {
     ),
     "task": Lazy("mainspring.cli.commands.task:task", "Add, look at and change tasks."),
     "schedule": Lazy("mainspring.cli.commands.schedule:schedule", "Add, look at and change schedules."),
+    "queue": Lazy("mainspring.cli.commands.queue:queue", "Look at queues, limit, pause, drain and purge them."),
     "worker": Lazy("mainspring.cli.commands.worker:worker", "Run a worker until it is told to stop."),
     "next": Lazy("mainspring.cli.commands.next:next_", "Show when a rule fires next."),
     "explain": Lazy("mainspring.cli.commands.explain:explain_", "Say in plain English when a rule fires."),
+    "retry": Lazy("mainspring.cli.commands.retry:retry", "Show what a retry policy comes to."),
     "lint": Lazy(
         "mainspring.cli.commands.lint:lint", "Say what schedules from elsewhere mean here, and what would change."
     ),

@@ -209,7 +209,7 @@ def _edges(row: RetryRow) -> tuple[tuple[timedelta, float], tuple[timedelta, flo
     return (row.earliest, 0.0), (row.latest, 1.0)
 
 
-_FAILURE: Final = Failure(kind="any", message="")
+_FAILURE: Final = Failure(kind="exception", message="")
 
 
 def _next(policy: RetryPolicy, attempt: int, since: timedelta, entropy: float) -> timedelta | None:

@@ -19,7 +19,8 @@ from mainspring.core.instants import format_instant, parse_duration, parse_insta
 from mainspring.core.ports import Entropy
 from mainspring.core.queue import Queue
 from mainspring.core.recurrence import Cron, DayRule, Fold, Gap, Interval, Recurrence, RRule
-from mainspring.core.retry import MERGENT, MERGENT_SCHEDULE, NAMED, RetryPolicy
+from mainspring.core.retry import MERGENT, MERGENT_SCHEDULE, RetryPolicy
+from mainspring.core.retry_text import parse_retry
 from mainspring.core.schedule import CatchUp, Overlap, Schedule, TaskTemplate, new_schedule
 from mainspring.core.task import (
     DEFAULT_PROJECT,
@@ -145,14 +146,12 @@ def instant_of(field: str, value: Instant) -> datetime:
 
 
 def retry_of(value: Retry | None, default: RetryPolicy) -> RetryPolicy:
-    """Read a retry policy that may be the name of one."""
+    """Read a retry policy that may be a text: ``mergent``, ``exponential(initial=1s, attempts=10)``."""
     if value is None:
         return default
     if not isinstance(value, str):
         return value
-    if value not in NAMED:
-        raise InvalidInput("retry", f"{value!r} is no policy", f"use one of {', '.join(sorted(NAMED))}, or a value")
-    return NAMED[value]
+    return parse_retry(value)
 
 
 def task_of(request: TaskRequest, at: datetime, entropy: Entropy) -> Task:
