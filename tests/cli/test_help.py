@@ -12,8 +12,9 @@ import pytest
 
 from docs.blocks import ROOT
 from mainspring.cli.commands.schedule import OVERLAPS
-from mainspring.cli.commands.task import STATUSES
+from mainspring.cli.commands.task import CLASHES, STATUSES
 from mainspring.cli.main import COMMANDS, cli
+from mainspring.core.creation import ClashPolicy
 from mainspring.core.schedule import Overlap
 from mainspring.core.states import STATES
 from support.commands import complaint, environment, leaves, run, well
@@ -82,6 +83,7 @@ def test_statuses_and_overlaps_are_those_of_the_core() -> None:
     """The choices are written out, so that a help needs no import; here they are compared."""
     assert tuple(state.status for state in STATES) == STATUSES
     assert set(get_args(Overlap)) == set(OVERLAPS)
+    assert set(get_args(ClashPolicy)) == set(CLASHES)
 
 
 @pytest.mark.parametrize("name", LEAVES)

@@ -10,12 +10,13 @@ import click
 from mainspring.cli.calls import CallOptions, call_from, call_options
 from mainspring.cli.invocation import Invocation, json_option, pass_invocation, store_option
 from mainspring.cli.lazy import OrderedGroup
+from mainspring.cli.rules import DAYS, FOLDS, GAPS
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from mainspring.app import SyncMainspring
-    from mainspring.core.recurrence import Recurrence
+    from mainspring.core.recurrence import DayRule, Fold, Gap, Recurrence
     from mainspring.core.schedule import Overlap, Plan, Schedule, ScheduleEvent, Slot
 
 OVERLAPS: Final = ("serial", "skip", "buffer_one", "buffer_all", "cancel_other", "allow_all")
@@ -37,6 +38,13 @@ class _AddOptions(CallOptions):
     dtstart: str | None
     every: str | None
     tz: str
+    days: str | None
+    gap: str | None
+    fold: str | None
+    starts_at: str | None
+    ends_at: str | None
+    max_runs: int | None
+    jitter: str | None
     name: str | None
     description: str | None
     overlap: str
@@ -51,6 +59,13 @@ class _AddOptions(CallOptions):
 @click.option("--dtstart", metavar="ISO", help="Where the RRULE or the interval starts.  [default: now]")
 @click.option("--every", metavar="DURATION", help="A fixed interval of elapsed time, e.g. 10m.")
 @click.option("--tz", metavar="ZONE", default="UTC", show_default=True, help="The time zone, e.g. Europe/Berlin.")
+@click.option("--days", type=click.Choice(DAYS), help="How the two day fields of a cron are joined.")
+@click.option("--gap", type=click.Choice(GAPS), help="What becomes of a time that the clocks skip.")
+@click.option("--fold", type=click.Choice(FOLDS), help="What becomes of a time that the clocks repeat.")
+@click.option("--starts-at", metavar="ISO", help="The rule holds from this instant on.")
+@click.option("--ends-at", metavar="ISO", help="The rule holds up to this instant.")
+@click.option("--max-runs", type=int, help="How many tasks the rule makes at most.")
+@click.option("--jitter", metavar="DURATION", help="Each task is due up to so much after its occurrence.")
 @click.option("--name", help="No two schedules may have the same name.")
 @click.option("--description", help="A note for people, at most 500 characters.")
 @click.option(
@@ -91,6 +106,13 @@ def add(invocation: Invocation, **options: Unpack[_AddOptions]) -> None:
         retry=options["retry"],
         timeout=options["timeout"],
         overlap=cast("Overlap", options["overlap"]),
+        days=cast("DayRule", options["days"] or "debian"),
+        gap=cast("Gap | None", options["gap"]),
+        fold=cast("Fold | None", options["fold"]),
+        starts_at=options["starts_at"],
+        ends_at=options["ends_at"],
+        max_runs=options["max_runs"],
+        jitter=options["jitter"],
     )
     schedule_of(request, datetime.now(UTC), SystemEntropy())  # refused before a store is opened, let alone created
     with creating(invocation, app) as operations:
@@ -199,6 +221,37 @@ def rm(invocation: Invocation, ids: tuple[str, ...]) -> None:
         return "removed"
 
     _each(invocation, ids, remove)
+
+
+@schedule.command()
+@click.argument("ids", metavar="ID...", nargs=-1, required=True)
+@store_option
+@pass_invocation
+def skip(invocation: Invocation, ids: tuple[str, ...]) -> None:
+    """Skip the next occurrence of schedules; it is on record at once."""
+
+    def leave_out(operations: SyncMainspring, id_: str) -> str:
+        return _state(operations.skip_next(id_))
+
+    _each(invocation, ids, leave_out)
+
+
+@schedule.command()
+@click.argument("id_", metavar="ID")
+@click.option("--from", "start", metavar="ISO", required=True, help="The first instant of the range.")
+@click.option("--to", "end", metavar="ISO", required=True, help="The last instant of the range; not in the future.")
+@click.option("--overlap", type=click.Choice(OVERLAPS), help="Instead of the schedule's own policy.")
+@store_option
+@pass_invocation
+def backfill(invocation: Invocation, id_: str, start: str, end: str, overlap: str | None) -> None:
+    """Run the rule's occurrences of a past range by hand, at most 1000."""
+    from mainspring.cli.wiring import existing
+    from mainspring.cli.words import moment, slot_words
+
+    with existing(invocation) as operations:
+        plan = operations.backfill_schedule(id_, start, end, cast("Overlap | None", overlap))
+    for slot in plan.slots:
+        click.echo(f"{moment(slot.occurrence)}  {slot_words(slot.outcome)}")
 
 
 def _each(invocation: Invocation, ids: tuple[str, ...], action: Callable[[SyncMainspring, str], str]) -> None:

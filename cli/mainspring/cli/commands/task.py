@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final, Unpack
+from typing import TYPE_CHECKING, Final, Unpack, cast
 
 import click
 
@@ -13,11 +13,15 @@ from mainspring.cli.lazy import OrderedGroup
 
 if TYPE_CHECKING:
     from mainspring.app import SyncMainspring
+    from mainspring.core.creation import ClashPolicy
     from mainspring.core.events import Event
     from mainspring.core.task import Task
 
 STATUSES: Final = ("pending", "running", "cancelling", "succeeded", "failed", "cancelled", "expired")
 """As in ``mainspring.core.states``, which is not imported to show a help; a test compares them."""
+
+CLASHES: Final = ("reject", "keep", "replace", "debounce")
+"""As in ``mainspring.core.creation``; a test compares them."""
 
 
 @click.group(cls=OrderedGroup)
@@ -30,6 +34,9 @@ class _AddOptions(CallOptions):
     at: str | None
     start_by: str | None
     name: str | None
+    on_clash: str
+    key: str | None
+    idempotency_key: str | None
     as_json: bool
 
 
@@ -39,6 +46,15 @@ class _AddOptions(CallOptions):
 @click.option("--at", metavar="ISO", help="Run at this instant, e.g. 2030-01-02T03:04:05Z.")
 @click.option("--start-by", metavar="ISO", help="If it was not started by then, it expires.")
 @click.option("--name", help="At most one live task may have this name.")
+@click.option(
+    "--on-clash",
+    type=click.Choice(CLASHES),
+    default="reject",
+    show_default=True,
+    help="What becomes of a live task of the same name.",
+)
+@click.option("--key", help="What the limits per key of its queue go by, e.g. a tenant.")
+@click.option("--idempotency-key", metavar="KEY", help="The same request with it makes no second task for 24 hours.")
 @json_option
 @store_option
 @pass_invocation
@@ -65,6 +81,9 @@ def add(invocation: Invocation, **options: Unpack[_AddOptions]) -> None:
         priority=options["priority"],
         retry=options["retry"],
         timeout=options["timeout"],
+        key=options["key"],
+        on_clash=cast("ClashPolicy", options["on_clash"]),
+        idempotency_key=options["idempotency_key"],
     )
     task_of(request, datetime.now(UTC), SystemEntropy())  # refused before a store is opened, let alone created
     with creating(invocation, app) as operations:
