@@ -300,9 +300,14 @@ def _retryable(policy: RetryPolicy, failure: Failure) -> bool:
 
 
 def _matches(entries: tuple[str, ...], failure: Failure) -> bool:
+    return not entries_for(failure).isdisjoint(entries)
+
+
+def entries_for(failure: Failure) -> frozenset[str]:
+    """Name all entries of ``retry_on`` and ``give_up_on`` that speak of ``failure``."""
     names = {failure.kind}
     if failure.exception is not None:
         names |= {failure.exception, failure.exception.rpartition(".")[2]}
     if failure.status is not None:
         names |= {str(failure.status), f"{failure.status // 100}xx"}
-    return not names.isdisjoint(entries)
+    return frozenset(names)
