@@ -10,9 +10,10 @@ from mainspring.core.recurrence import RRule, between
 
 
 def test_easter_in_a_numbered_week() -> None:
-    """Easter Sundays, but only those of week 14 (RFC 5545 counts weeks as ISO 8601 does)."""
-    rule = RRule.parse("FREQ=YEARLY;BYWEEKNO=14;BYEASTER=0", dtstart=datetime(1990, 1, 1, 9, tzinfo=UTC))
-    found = between(rule, datetime(1990, 1, 1, tzinfo=UTC), datetime(2090, 1, 1, tzinfo=UTC))
-    sundays = [easter(year) for year in range(1990, 2090)]
-    assert [instant.date() for instant in found] == [day for day in sundays if day.isocalendar().week == 14]
-    assert len(found) > 10
+    """Easter Sundays, but only those of week 14 (RFC 5545 counts weeks as ISO 8601 does); also as the first of each."""
+    start = datetime(1990, 1, 1, 9, tzinfo=UTC)
+    expected = [day for day in (easter(year) for year in range(1990, 2090)) if day.isocalendar().week == 14]
+    assert len(expected) > 10
+    for text in ("FREQ=YEARLY;BYWEEKNO=14;BYEASTER=0", "FREQ=YEARLY;BYWEEKNO=14;BYEASTER=0;BYSETPOS=1"):
+        found = between(RRule.parse(text, dtstart=start), start, datetime(2090, 1, 1, tzinfo=UTC))
+        assert [instant.date() for instant in found] == expected
