@@ -58,7 +58,7 @@ _KINDS: Final[Mapping[str, type[RetryPolicy]]] = {
 }
 _FORM: Final = re.compile(r"\s*([a-z_]+)\s*(?:\((.*)\))?\s*", re.ASCII | re.DOTALL)
 _INTEGER: Final = re.compile(r"[0-9]{1,6}", re.ASCII)
-_NUMBER: Final = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,18})?(?:e-?[0-9]{1,3})?", re.ASCII)
+_NUMBER: Final = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,30})?(?:e-?[0-9]{1,3})?", re.ASCII)
 _INTEGERS: Final = frozenset({"attempts", "max_doublings"})
 _NUMBERS: Final = frozenset({"jitter", "factor", "exponent"})
 _LISTS: Final = frozenset({"retry_on", "give_up_on"})
