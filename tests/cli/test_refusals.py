@@ -41,7 +41,7 @@ BAD_TASKS: list[tuple[list[str], str, str]] = [
     ([URL, "--start-by", "2001-01-01T00:00:00Z"], "start_by", "use a later instant"),
     ([URL, "--name", "two words"], "name", "use only A-Z a-z 0-9 _ -"),
     ([URL, "--queue", ""], "queue", "use only A-Z a-z 0-9 _ -"),
-    ([URL, "--retry", "often"], "retry", "use one of mergent"),
+    ([URL, "--retry", "often"], "retry", "use one of doubling_then_linear"),
     ([URL, "--timeout", "25h"], "timeout", "use 1ms to 24h"),
     ([URL, "--priority", "40000"], "priority", "higher runs first"),
     (["--call", "welcome"], "import", "add --import MODULE"),

@@ -51,7 +51,7 @@ _OPTIONS: Final = (
     import_option,
     click.option("--queue", default="default", show_default=True, help="The queue that it waits in."),
     click.option("--priority", type=int, default=0, show_default=True, help="Higher runs first within a queue."),
-    click.option("--retry", metavar="NAME", help="The retry policy: mergent, mergent_schedule or never."),
+    click.option("--retry", metavar="POLICY", help="The retry policy, e.g. mergent, never or 'fixed(5s, attempts=3)'."),
     click.option("--timeout", metavar="DURATION", help="How long a run may take, e.g. 30s.  [default: 15m]"),
 )
 
