@@ -95,6 +95,9 @@ LEAPS = [
     "FREQ=WEEKLY;INTERVAL=54;BYDAY=MO,SU", "FREQ=WEEKLY;INTERVAL=53;BYDAY=SU,WE;WKST=TH", "FREQ=WEEKLY;INTERVAL=100;BYDAY=SU;BYMONTH=1",
     "FREQ=MONTHLY;INTERVAL=13;BYMONTHDAY=1,-1", "FREQ=MONTHLY;INTERVAL=25;BYDAY=1MO", "FREQ=MONTHLY;INTERVAL=12;BYMONTHDAY=31",
     "FREQ=YEARLY;INTERVAL=7;BYMONTH=2;BYMONTHDAY=29", "FREQ=YEARLY;INTERVAL=5;BYDAY=1MO",
+    "FREQ=MONTHLY;INTERVAL=5;BYDAY=MO,TU;BYSETPOS=-1,1", "FREQ=YEARLY;INTERVAL=3;BYDAY=MO,TU;BYSETPOS=-1,1",
+    "FREQ=MONTHLY;INTERVAL=5;BYMONTHDAY=31,1;BYSETPOS=-1;BYHOUR=0,23", "FREQ=YEARLY;INTERVAL=2;BYWEEKNO=14,15,16,17;BYEASTER=0,1",
+    "FREQ=YEARLY;INTERVAL=3;BYWEEKNO=10,20;BYDAY=MO,SU", "FREQ=WEEKLY;INTERVAL=3;BYDAY=MO,SU;BYSETPOS=1", "FREQ=DAILY;INTERVAL=9;BYDAY=MO",
 ]  # fmt: skip
 
 
@@ -126,8 +129,9 @@ def test_leaps_over_years_lose_nothing(text: str, month: int) -> None:
         stepped.append(moment)
         at = moment
     assert stepped == thinned
-    counted = RRule.parse(f"{text};COUNT={len(thinned)}", dtstart=start)
-    assert list(counted.between(LONG_AGO, FAR)) == thinned
+    few = min(len(thinned), 150)
+    counted = RRule.parse(f"{text};COUNT={few}", dtstart=start)
+    assert list(counted.between(LONG_AGO, FAR)) == thinned[:few]
 
 
 def test_long_elapsed_intervals_find_their_days() -> None:
@@ -156,6 +160,7 @@ SETS = [
     ("FREQ=MONTHLY", ["FREQ=MINUTELY;INTERVAL=3;BYMONTH=1,5"], 900),
     ("FREQ=SECONDLY;INTERVAL=11", ["FREQ=SECONDLY;INTERVAL=2", "FREQ=SECONDLY;INTERVAL=3;COUNT=500"], 1),
     ("FREQ=DAILY", ["FREQ=DAILY;COUNT=40"], 60),
+    ("FREQ=DAILY", ["FREQ=DAILY;UNTIL=20250101"], 60),
 ]
 
 
@@ -195,6 +200,8 @@ def test_all_parts_are_printed_in_upper_case_and_in_order() -> None:
         "BYEASTER=-2,1;BYHOUR=0,23;BYMINUTE=0,59;BYSECOND=0,60;BYSETPOS=-1,1;BYDAY=MO,SU;WKST=SU;UNTIL=20300101T000000Z"
     )
     assert RRule.parse(yearly.lower(), dtstart=START).to_text() == f"DTSTART:20260105T093015Z\nRRULE:{yearly}"
+    dates = "RDATE;VALUE=DATE:20260101\nRDATE:20260101T000001Z"
+    assert RRule.parse(dates, dtstart=START).to_text() == f"DTSTART:20260105T093015Z\n{dates}"
 
 
 def message(call: Callable[[], object]) -> str:
@@ -286,6 +293,7 @@ def test_refusals_say_what_and_where_and_what_would_be_right() -> None:
         == f"RDATE: VALUE={kind[:20].upper()} is not possible; use DATE-TIME, DATE, PERIOD"
     )
     assert parse("EXDATE;VALUE=PERIOD:1") == "EXDATE: VALUE=PERIOD is not possible; use DATE-TIME, DATE"
+    assert parse("RDATE;VALUE=PERIOD:19970101T000000Z/P1D/P1D") == f"RDATE: 'P1D/P1D' is not a date-time; {date_time}"
     edge = "is out of range; use years 1 to 9999 in UTC"
     assert parse("RDATE;TZID=Asia/Tokyo:00010101T000000") == f"RDATE: 0001-01-01 00:00:00 {edge}"
     assert parse("DTSTART;TZID=Asia/Tokyo:00010101T000000\nRRULE:FREQ=DAILY") == f"DTSTART: 0001-01-01 00:00:00 {edge}"

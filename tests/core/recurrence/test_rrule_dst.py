@@ -225,3 +225,23 @@ def test_grids_of_one_lead_are_told_apart() -> None:
         assert seen.minute in (5, 50)
         assert seen.hour in (0, 1, 23)
         assert rule.next_after(moment - timedelta(seconds=1)) == moment
+
+
+@pytest.mark.parametrize("gap", ["offset_before", "after", "skip"])
+@pytest.mark.parametrize(
+    "zone_and_day",
+    [("Europe/Berlin", "20260329"), ("America/New_York", "20260308"), ("Australia/Lord_Howe", "20261004")],
+)
+def test_look_ups_that_begin_within_a_gaps_instants(gap: str, zone_and_day: tuple[str, str]) -> None:
+    """Around a gap, asked from each five minutes, next_after and between agree with the sorted list of all instants."""
+    zone, day = zone_and_day
+    text = f"DTSTART;TZID={zone}:{day}T000000\nRRULE:FREQ=DAILY;BYHOUR=1,2,3;BYMINUTE=5,20,35,50;BYSECOND=0"
+    rule = RRule.parse(text, gap=gap)  # type: ignore[arg-type]
+    everything = list(islice(rule.between(LONG_AGO, FAR), 16))
+    assert everything == sorted(set(everything))
+    at = everything[0] - timedelta(minutes=7)
+    while at < everything[-1] - timedelta(minutes=40):
+        assert rule.next_after(at) == next(moment for moment in everything if moment > at)
+        soon = at + timedelta(minutes=40)
+        assert list(rule.between(at, soon)) == [moment for moment in everything if at < moment <= soon]
+        at += timedelta(minutes=5)

@@ -45,6 +45,9 @@ SAID = [
     ("FREQ=YEARLY;BYYEARDAY=1;BYMONTH=1", "Every year on day 1 of the year in January at 09:00"),
     ("FREQ=YEARLY;BYYEARDAY=1;BYMONTHDAY=1", "Every year on day 1 of the year on day 1 at 09:00"),
     ("FREQ=YEARLY;BYEASTER=-2,-1,0,1,39", "Every year on 2 days before Easter Sunday, the day before Easter Sunday, Easter Sunday, the day after Easter Sunday and 39 days after Easter Sunday at 09:00"),
+    ("FREQ=YEARLY;BYMONTH=1;BYDAY=MO", "Every year on every Monday in January at 09:00"),
+    ("FREQ=YEARLY;BYYEARDAY=-111,-113,-14", "Every year on the 14th to last day, the 111th to last day and the 113th to last day of the year at 09:00"),
+    ("FREQ=DAILY;BYHOUR=1,2,3;BYMINUTE=0,30", "Every day at 01:00, 01:30, 02:00, 02:30, 03:00 and 03:30"),
     ("FREQ=HOURLY", "Every hour at minute 0"),
     ("FREQ=HOURLY;BYMINUTE=0,30;BYHOUR=9,10,11", "Every hour at minutes 0 and 30 in hours 9 to 11"),
     ("FREQ=HOURLY;INTERVAL=3;UNTIL=20260902T170000Z", "Every 3 hours, until 2 September 2026 17:00 UTC, counted from 20 January 2026 09:00"),
@@ -82,6 +85,8 @@ def test_seconds_of_dtstart_are_said_where_they_are_any() -> None:
 def test_a_day_has_no_time() -> None:
     """Where DTSTART is a date no time of day is said."""
     assert RRule.parse("DTSTART:20260120\nRRULE:FREQ=DAILY").explain() == "Every day, UTC"
+    sets = RRule.parse("DTSTART:20260120\nRRULE:FREQ=DAILY\nEXRULE:FREQ=WEEKLY")
+    assert sets.explain() == "Every day; except every week on Tuesday, UTC"
 
 
 def test_policies_are_said_where_they_are_not_the_default() -> None:
