@@ -15,7 +15,9 @@ from mainspring.core.queue import (
     QueueEdit,
     QueuePause,
     QueueRef,
+    QueueView,
     Rate,
+    admit,
     close_queue,
     edit_queue,
     open_queue,
@@ -130,3 +132,17 @@ def test_a_draining_queue_takes_nothing_new() -> None:
     with pytest.raises(Conflict, match="queue mail: it is draining"):
         settled(LEFT_OPEN, close_queue(QUEUE, "draining", NOW, ""))
     assert settled(LEFT_OPEN, close_queue(QUEUE, "paused", NOW, "")).task == LEFT_OPEN.task
+
+
+def test_the_log_stays_in_order_when_the_clock_goes_back() -> None:
+    """Oldest first, of the queue and of each key: what opens a window is judged by their order."""
+    second = timedelta(seconds=1)
+    queue = edit_queue(QUEUE, QueueEdit(rate=Rate(count=3, per=10 * second), key_rate=Rate(count=3, per=10 * second)))
+    tasks = [make_task(Pending(due=NOW), id=f"task-{number}", key="k") for number in range(4)]
+    for task, at in zip(tasks, (NOW + 5 * second, NOW + 2 * second, NOW + 3 * second), strict=False):
+        queue = admit(QueueView(queue=queue, running={}), [task], at, 1).queue
+    in_order = (NOW + 2 * second, NOW + 3 * second, NOW + 5 * second)
+    assert queue.starts == in_order
+    assert [turn.starts for turn in queue.turns] == [in_order]
+    held_back = admit(QueueView(queue=queue, running={}), tasks[3:], NOW + 4 * second, 1)
+    assert (held_back.admitted, held_back.again) == ((), NOW + 12 * second)

@@ -237,15 +237,21 @@ def _logged(queue: Queue, turns: Mapping[str, Turn], admitted: Sequence[Task], a
     if not admitted:
         return queue
     rate = queue.limits.rate
-    starts = () if rate is None else _recent((*queue.starts, *(at for _ in admitted)), rate, at)
+    starts = () if rate is None else _recent(_joined(queue.starts, (at,) * len(admitted)), rate, at)
     if not turns and all(task.key is None for task in admitted) and not queue.key_limits.any:
         return changed(queue, starts=starts, version=queue.version + 1)
     used = {key: _aged(queue, turn, at) for key, turn in turns.items()}
     for task in admitted:
         key = task.key or ""
         before = used[key].starts if key in used else ()
-        used[key] = _aged(queue, Turn(key=key, starts=(*before, at), last=at), at)
+        used[key] = _aged(queue, Turn(key=key, starts=_joined(before, (at,)), last=at), at)
     return changed(queue, starts=starts, turns=_remembered(used), version=queue.version + 1)
+
+
+def _joined(starts: tuple[datetime, ...], fresh: tuple[datetime, ...]) -> tuple[datetime, ...]:
+    """Put starts of now behind those before: oldest first, also when the clock went back."""
+    both = (*starts, *fresh)
+    return both if not starts or starts[-1] <= fresh[0] else tuple(sorted(both))
 
 
 def _aged(queue: Queue, turn: Turn, at: datetime) -> Turn:
