@@ -224,7 +224,7 @@ EXAMPLES = [
         False,
     ),
     (
-        # the standard prints UNTIL=19970902T170000Z, 13:00 in New York, beside instances to 15:00: erratum 3883
+        # the standard prints UNTIL=19970902T170000Z, 13:00 in New York, beside instances to 15:00
         "FREQ=HOURLY;INTERVAL=3;UNTIL=19970902T210000Z",
         "19970902T090000",
         ["19970902T0900", "19970902T1200", "19970902T1500"],
