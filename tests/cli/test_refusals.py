@@ -197,9 +197,9 @@ cli.main(sys.argv[1:])
 
 
 @pytest.mark.parametrize("command", [["task", "add", URL], ["schedule", "add", URL, "--every", "1h"], ["worker"]])
-def test_a_folder_without_rights_is_named(command: list[str], folder: Path) -> None:
+def test_a_folder_without_rights_is_named(command: list[str], folder: Path, open_folder: Path) -> None:
     """Exit code 75 and the cure."""
-    closed = folder / "closed"
+    closed = open_folder / "closed"
     closed.mkdir()
     closed.chmod(0o500)
     root = os.geteuid() == 0

@@ -285,10 +285,9 @@ except MainspringError as error:
 """
 
 
-def test_a_directory_without_rights_is_refused(tmp_path: Path) -> None:
+def test_a_directory_without_rights_is_refused(open_folder: Path) -> None:
     """The journal is kept beside the file: the directory has to be writable, and the file too."""
-    for folder in (tmp_path, *tmp_path.parents[:3]):
-        folder.chmod(0o755)
+    tmp_path = open_folder
     SqliteStorage(tmp_path / "s.db").close()
     assert "directory" in as_nobody(OPEN, str(tmp_path / "new.db"))
     assert as_nobody(OPEN, str(tmp_path / "s.db")).startswith("Unavailable")
