@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import string
 from datetime import datetime, timedelta
 
 import pytest
 from attrs import evolve as changed
-from hypothesis import given, note
-from hypothesis import strategies as st
+from hypothesis import given
 
 from mainspring.core.commands import (
     Cancel,
@@ -96,6 +94,7 @@ from support.builders import (
     one_of_each_state,
     running,
 )
+from support.lives import ENTROPY, histories
 
 PERMANENT = Failure(kind="status", message="HTTP 410", status=410, permanent=True)
 
@@ -752,72 +751,6 @@ def test_the_same_end_makes_the_same_follow_up() -> None:
 
 
 # --- properties over histories -------------------------------------------------------------------------------------
-
-FAILURES = st.builds(
-    Failure,
-    kind=st.sampled_from(["status", "timeout"]),
-    message=st.text(string.ascii_letters, max_size=5),
-    permanent=st.booleans(),
-    retry_after=st.none() | st.timedeltas(timedelta(0), HOUR),
-)
-ENTROPY = st.floats(0, 1, exclude_max=True)
-STEPS = st.timedeltas(timedelta(0), timedelta(seconds=45))
-
-
-@st.composite
-def commands(draw: st.DrawFn, task: Task, when: datetime) -> Command:
-    """Any command at ``when``; its run is mostly the current one."""
-    current = getattr(task.state, "run", task.state.tally.runs)
-    run = draw(st.sampled_from([current, current, current, current - 1, current + 1]))
-    kind = draw(st.sampled_from(list(one_of_each_command())))
-    fields: dict[str, object] = {}
-    if kind in {Heartbeat, Succeed, Fail, Snooze, Release, ConfirmCancel, Note, DropReport}:
-        fields["run"] = run
-    if kind in {Start, Heartbeat}:
-        fields["lease"] = LEASE
-    if kind in {Fail, Snooze, LoseLease}:
-        fields["entropy"] = draw(ENTROPY)
-    match kind.__name__:
-        case "Start":
-            fields["worker"] = "w"
-        case "Fail":
-            fields["failure"] = draw(FAILURES)
-        case "Snooze":
-            fields["wait"] = draw(STEPS)
-        case "Edit":
-            fields["due"] = when + draw(STEPS)
-        case "Requeue":
-            fields["reset"] = draw(st.booleans())
-        case "DropReport":
-            fields |= {"worker": "elsewhere", "report": "succeeded"}
-    return kind(at=when, **fields)
-
-
-RETRIES = st.builds(
-    Fixed,
-    delay=STEPS,
-    jitter=st.floats(0, 1),
-    attempts=st.integers(1, 4),
-    max_age=st.none() | st.timedeltas(SECOND, HOUR),
-)
-
-
-@st.composite
-def histories(draw: st.DrawFn) -> list[tuple[Task, Command, Decision]]:
-    """The accepted commands of a task's life, each with the task before and the decision."""
-    task = make_task(retry=draw(RETRIES), start_by=draw(st.none() | st.just(at(120))))
-    when, lived = NOW, []
-    for _ in range(draw(st.integers(1, 40))):
-        when += draw(STEPS)
-        command = draw(commands(task, when))
-        try:
-            decision = handle(task, command)
-        except MainspringError:
-            continue
-        lived.append((task, command, decision))
-        task = decision.task
-    note(f"{[command for _, command, _ in lived]}")
-    return lived
 
 
 @given(histories())

@@ -155,6 +155,16 @@ def test_starts_after_now_count_as_well() -> None:
     assert (found.admitted, found.again) == ((), at(90))
 
 
+def test_the_log_stays_in_order_when_the_clock_goes_back() -> None:
+    """Oldest first, for the queue and for each key: else ``again`` would come too late."""
+    rate = Limits(rate=Rate(count=2, per=MINUTE))
+    of = queue(limits=rate, key_limits=rate, starts=(at(30),), turns=(Turn(key="a", starts=(at(30),), last=at(30)),))
+    found = admit(QueueView(queue=of, running={}), tasks("a", "a"), NOW, 5)
+    assert found.queue.starts == (NOW, at(30))
+    assert found.queue.turns == (Turn(key="a", starts=(NOW, at(30)), last=NOW),)
+    assert (len(found.admitted), found.again) == (1, at(60))
+
+
 def test_again_is_when_the_rate_lets_one_more_start() -> None:
     """Not the newest but the one whose leaving makes room; None when it is not the rate that holds back."""
     starts = tuple(at(-number) for number in (50, 40, 30, 20))
