@@ -14,16 +14,21 @@ from mainspring.core.retry import (
     MERGENT_SCHEDULE,
     DoublingThenLinear,
     Exponential,
+    Failure,
     Fixed,
     Ladder,
     Linear,
     Never,
     Polynomial,
+    RetryAt,
     RetryPolicy,
+    judge,
 )
 from mainspring.core.retry_text import format_retry, parse_retry, retry_table
+from support.builders import DAY, HOUR, MINUTE, NOW, SECOND
 
-SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
+TICK = timedelta(microseconds=1)
+PLAIN = Failure(kind="", message="")
 SPANS = st.timedeltas(timedelta(0), timedelta(days=300))
 POSITIVE = st.timedeltas(timedelta(microseconds=1), timedelta(days=300))
 ENTRIES = st.lists(st.sampled_from(["503", "5xx", "TimeoutError", "a.B"]), max_size=3).map(tuple)
@@ -70,6 +75,7 @@ def test_what_is_written_is_read_back(policy: RetryPolicy) -> None:
             "exponential(attempts=10, jitter=0.1)",
         ),
         ("exponential( factor = 1.5 )", Exponential(factor=1.5), "exponential(factor=1.5)"),
+        ("exponential(jitter=1.0, factor=3e0)", Exponential(factor=3, jitter=1), "exponential(jitter=1, factor=3)"),
         ("doubling_then_linear(max_doublings=3)", DoublingThenLinear(max_doublings=3), None),
         ("polynomial", Polynomial(), "polynomial"),
         (
@@ -158,8 +164,37 @@ def test_a_table_ends_where_the_policy_does() -> None:
     assert len(retry_table(Never())) == 1
     assert len(retry_table(Fixed(delay=SECOND, attempts=4))) == 4
     aged = retry_table(Fixed(delay=HOUR, jitter=1, max_age=1.5 * HOUR))
-    assert [(row.earliest, row.latest) for row in aged] == [(timedelta(0), timedelta(0)), (HOUR, HOUR)]
+    assert [(row.earliest, row.latest) for row in aged] == [(timedelta(0), timedelta(0)), (HOUR, 1.5 * HOUR)]
     assert len(retry_table(Fixed(delay=SECOND), attempts=7)) == 7
+
+
+def test_a_table_is_of_failures_that_no_entry_names() -> None:
+    """What a policy gives up on is not what is asked: any name may stand there."""
+    for name in ("any", "exception", "status", "5xx"):
+        assert len(retry_table(Fixed(delay=SECOND, give_up_on=(name,)), attempts=3)) == 3
+
+
+def test_a_table_ends_after_a_hundred_years() -> None:
+    """No instant overflows, whatever the policy and however many rows were asked for."""
+    year = timedelta(days=365)
+    rows = retry_table(Fixed(delay=10 * year, jitter=1), attempts=10_000)
+    assert len(rows) == 102
+    assert (rows[-2].earliest, rows[-1].earliest) == (100 * year, 101 * year)
+    assert all(row.latest == row.earliest for row in rows), "jitter lengthens no delay of a year"
+    assert retry_table(Fixed(delay=year / 2, jitter=1), attempts=10_000)[-1].latest == 201 * year
+
+
+@given(POLICIES, st.integers(1, 60), st.lists(st.floats(0, 1, exclude_max=True), min_size=60, max_size=60))
+def test_what_happens_lies_within_the_table(policy: RetryPolicy, attempts: int, chances: list[float]) -> None:
+    """A task that fails and fails starts each attempt between the row's instants, and has no attempt without a row."""
+    rows, now = retry_table(policy, attempts), NOW
+    for attempt, chance in zip(range(1, attempts + 1), chances, strict=False):
+        row = rows[attempt - 1]
+        assert NOW + row.earliest <= now <= NOW + row.latest + TICK
+        verdict = judge(policy, attempt=attempt, failure=PLAIN, first_started=NOW, at=now, entropy=chance)
+        if not isinstance(verdict, RetryAt) or now - NOW > 36_525 * DAY:
+            return
+        now = verdict.due
 
 
 @pytest.mark.parametrize("attempts", [0, 10_001])

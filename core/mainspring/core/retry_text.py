@@ -9,6 +9,8 @@ Rules:
 * Every policy takes ``attempts``, ``max_age``, ``jitter``, ``retry_after_max``, ``retry_on`` and ``give_up_on``; the
   last two are lists: ``retry_on=[503, Timeout]``.
 * Settings that have their default are not written.
+* A text that is read has at most ``MAX_TEXT`` characters, and no duration of more than 100 years. A policy made in code
+  may go beyond (a ladder of a hundred odd steps): its text is for people then.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from typing import Final, Protocol, TypeAlias, cast
 from attrs import Attribute, fields, frozen
 
 from mainspring.core.errors import InvalidInput
-from mainspring.core.instants import EPOCH, format_duration, parse_duration
+from mainspring.core.instants import EPOCH, MAX_DURATION, format_duration, parse_duration
 from mainspring.core.retry import (
     MAX_ATTEMPTS,
     NAMED,
@@ -173,14 +175,17 @@ def format_retry(policy: RetryPolicy) -> str:
 def _written(value: _Value) -> str:
     if isinstance(value, timedelta):
         return format_duration(value)
-    return f"[{', '.join(value)}]" if isinstance(value, tuple) else repr(value)
+    if isinstance(value, tuple):
+        return f"[{', '.join(value)}]"
+    return repr(int(value) if value == int(value) else value)
 
 
 @frozen(kw_only=True)
 class RetryRow:
     """A line of a policy's table: attempt ``attempt`` starts ``earliest`` to ``latest`` after the first one started.
 
-    ``delay`` is the time from the failure before it, without jitter. Runs are taken to fail at once.
+    ``delay`` is the time from the failure before it, without jitter. Runs are taken to fail at once. Where ``max_age``
+    leaves only a part of the jitter, ``latest`` is the end of that part.
     """
 
     attempt: int
@@ -190,17 +195,20 @@ class RetryRow:
 
 
 def retry_table(policy: RetryPolicy, attempts: int = 20) -> tuple[RetryRow, ...]:
-    """Compute when each attempt would start if all fail, the first ``attempts`` (1 to ``MAX_ATTEMPTS``) of them."""
+    """Compute when each attempt would start if all fail, the first ``attempts`` (1 to ``MAX_ATTEMPTS``) of them.
+
+    It ends with the first one that is more than 100 years away.
+    """
     if not 1 <= attempts <= MAX_ATTEMPTS:
         raise InvalidInput("attempts", f"{attempts} is out of range", f"use 1 to {MAX_ATTEMPTS}")
     zero = timedelta(0)
     rows = [RetryRow(attempt=1, delay=zero, earliest=zero, latest=zero)]
-    while len(rows) < attempts:
+    while len(rows) < attempts and rows[-1].earliest <= MAX_DURATION:
         last = rows[-1]
         soon, late = (_next(policy, last.attempt, begun, entropy) for begun, entropy in _edges(last))
         if soon is None:
             break
-        latest = soon if late is None else late
+        latest = (policy.max_age or soon) if late is None else late
         rows.append(RetryRow(attempt=last.attempt + 1, delay=soon - last.earliest, earliest=soon, latest=latest))
     return tuple(rows)
 
@@ -209,7 +217,8 @@ def _edges(row: RetryRow) -> tuple[tuple[timedelta, float], tuple[timedelta, flo
     return (row.earliest, 0.0), (row.latest, 1.0)
 
 
-_FAILURE: Final = Failure(kind="exception", message="")
+_FAILURE: Final = Failure(kind="", message="")
+"""A failure that no entry of a policy can name."""
 
 
 def _next(policy: RetryPolicy, attempt: int, since: timedelta, entropy: float) -> timedelta | None:
