@@ -181,6 +181,7 @@ def test_a_table_ends_after_a_hundred_years() -> None:
     assert len(rows) == 102
     assert (rows[-2].earliest, rows[-1].earliest) == (100 * year, 101 * year)
     assert all(row.latest == row.earliest for row in rows), "jitter lengthens no delay of a year"
+    assert len(retry_table(Fixed(delay=36_525 * DAY / 125), attempts=10_000)) == 127, "that of 100 years is not more"
     assert retry_table(Fixed(delay=year / 2, jitter=1), attempts=10_000)[-1].latest == 201 * year
 
 

@@ -404,6 +404,11 @@ def test_occurrences_wait() -> None:
             "It has no next occurrence up to its end, 2030-01-02T03:04:05Z (ends_at).",
             "schedule.ends_at",
         ),
+        (
+            {"max_runs": 3, "runs": 1, "waiting": (Waiting(occurrence=NOW), Waiting(occurrence=at(1), manual=True))},
+            "It has no next occurrence: its rule has come to its end.",
+            "schedule.next_at",
+        ),
         ({"runs": 5}, "It has no next occurrence: its rule has come to its end.", "schedule.next_at"),
     ],
 )

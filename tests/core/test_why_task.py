@@ -331,6 +331,7 @@ def test_it_was_moved() -> None:
     ]
     assert sentences[4] == "Worker w1 started run 2 (attempt 2), 1s after it was due."
     assert sentences[6] == "It had ended as succeeded and was requeued with the attempts it had left."
+    assert sentences[7] == "Worker w1 started run 3 (attempt 3), 1s after it was due."
     assert sentences[9] == "It had ended as succeeded and was requeued with all its attempts."
     edited, history = live(Edit(at=at(1), priority=3), start(2))
     assert told(edited, history)[1] == "Worker w1 started run 1 (attempt 1), 2s after it was due."

@@ -193,11 +193,10 @@ class _Stage:
             self._close()
 
     def _close(self) -> None:
-        """The rows are full: the rule ends here, and only those that wait go on. What follows is counted."""
+        """The rows are full: the rule ends here, what follows is counted. Ends of tasks wake those that wait."""
         if self.left is None:
             self.left = self.schedule.next_at
-        ready = self.schedule.wake_at is not None and self.schedule.wake_at <= self.now and self.schedule.waiting
-        self.schedule = changed(self.schedule, next_at=None, wake_at=self.now if ready else None)
+        self.schedule = changed(self.schedule, next_at=None, wake_at=None)
 
     def _start_runs(self) -> None:
         """Let those that are due start, as far as the queue admits them."""
