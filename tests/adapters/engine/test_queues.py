@@ -1,4 +1,4 @@
-"""Queues through the engine: shares by weight, pauses, rates; notes of runs; the end of what is kept."""
+"""Queues through the engine: shares by weight, pauses, limits and rates."""
 
 from __future__ import annotations
 
@@ -6,15 +6,11 @@ import asyncio
 from collections import Counter
 from datetime import timedelta
 
-import pytest
-from attrs import evolve
-
-from mainspring.adapters.engine import EngineSettings, Retention
-from mainspring.core.errors import InvalidInput
-from mainspring.core.events import RunNoted, RunStarted
-from mainspring.core.ports import Broken, Done, Outcome, Run, TaskQuery
+from mainspring.core.commands import Start
+from mainspring.core.events import RunStarted
+from mainspring.core.machine import handle
+from mainspring.core.ports import Done, Outcome, Run
 from mainspring.core.queue import QueueEdit, Rate, close_queue, edit_queue, open_queue, queue_ref
-from mainspring.core.retry import Failure
 from mainspring.core.task import DEFAULT_PROJECT, Task
 from support.engines import House, run, until
 
@@ -93,70 +89,58 @@ def test_a_rate_is_waited_for_and_kept() -> None:
     run(scenario())
 
 
-def test_what_a_run_notes_is_on_record_in_order() -> None:
-    """From the loop and from threads, before the end of the run; notes do not disturb its report."""
-
-    async def script(task: Task, told: Run) -> Outcome:
-        told.note("begun", 0.0)
-        await asyncio.to_thread(told.note, "in a thread", 0.5)
-        await asyncio.sleep(0.1)
-        told.note("nearly done", None)
-        await asyncio.sleep(0.1)
-        return Done(result='"well"')
+def test_a_queue_that_is_held_back_leaves_its_places_to_the_others() -> None:
+    """However much it weighs: a look that gives it nothing goes on to those that have something."""
 
     async def scenario() -> None:
-        house = House(script)
-        (task,) = house.add()
-        await house.worker().run_until_idle()
-        notes = [(note.text, note.progress) for note in house.events(task, RunNoted)]
-        assert notes == [("begun", 0.0), ("in a thread", 0.5), ("nearly done", None)]
-        assert house.happened(task)[-1] == "RunSucceeded"
-        assert house.happened(task).count("ReportDropped") == 0
+        house = House()
+        _configure(house, "full", QueueEdit(concurrency=1, weight=1000))
+        elsewhere, *_ = house.add(3, queue="full")
+        hour = timedelta(hours=1)
+        house.memory.update([elsewhere], lambda task, at: handle(task, Start(at=at, worker="other", lease=hour)))
+        others = house.add(30)
+        async with house.working(concurrency=1, poll=timedelta(minutes=1)):
+            await house.ended(*others, seconds=5)
+        assert house.memory.count(DEFAULT_PROJECT) == {"pending": 2, "running": 1, "succeeded": 30}
 
     run(scenario())
 
 
-def test_what_has_had_its_time_is_deleted() -> None:
-    """State by state; a failed task stays until somebody deals with it."""
+def test_places_that_a_queue_does_not_need_are_used_at_once() -> None:
+    """One look fills the worker, by as many takes as it needs and no more."""
+
+    async def scenario() -> None:
+        release = asyncio.Event()
+
+        async def script(task: Task, told: Run) -> Outcome:
+            await release.wait()
+            return Done()
+
+        house = House(script)
+        house.add(1, queue="short"), house.add(9, queue="long")
+        async with house.working(concurrency=8):
+            await until(lambda: len(house.executor.started) == 8)
+            assert house.storage.calls["take"] == 2
+            release.set()
+            await house.all_ended()
+
+    run(scenario())
+
+
+def test_a_limit_holds_over_several_workers() -> None:
+    """Together they never run more of a queue than it allows, and they get through it."""
 
     async def script(task: Task, told: Run) -> Outcome:
-        if task.queue == "bad":
-            return Broken(failure=Failure(kind="exception", message="no"))
+        await asyncio.sleep(0.002)
         return Done()
 
     async def scenario() -> None:
         house = House(script)
-        (well,), (bad,) = house.add(), house.add(queue="bad")
-        await house.worker().run_until_idle()
-        kept = house.worker(retention=Retention(succeeded=timedelta(days=1)))
-        await kept.run_until_idle()
-        assert {house.status(well), house.status(bad)} == {"succeeded", "failed"}
-        await house.worker(retention=Retention(succeeded=timedelta(0))).run_until_idle()
-        assert [one.id for one in house.memory.find(TaskQuery()).items] == [bad]
-        await house.worker(retention=Retention(failed=timedelta(0))).run_until_idle()
-        assert house.memory.find(TaskQuery()).items == ()
+        _configure(house, "few", QueueEdit(concurrency=3))
+        house.add(30, queue="few")
+        async with house.working("worker-1"), house.working("worker-2"):
+            await house.all_ended()
+        assert house.executor.peak <= 3
+        assert house.executor.overlaps == 0
 
     run(scenario())
-
-
-def test_upkeep_goes_on_batch_by_batch() -> None:
-    """A long backlog is deleted in several transactions, without a minute between them."""
-
-    async def scenario() -> None:
-        house = House()
-        house.add(25)
-        await house.worker().run_until_idle()
-        async with house.working(batch=10, retention=Retention(succeeded=timedelta(0)), poll=timedelta(seconds=0.05)):
-            await until(lambda: house.memory.count(DEFAULT_PROJECT) == {})
-
-    run(scenario())
-
-
-def test_a_retention_is_not_negative() -> None:
-    """And the refusal names the state."""
-    with pytest.raises(InvalidInput, match=r"retention\.failed"):
-        Retention(failed=timedelta(seconds=-1))
-    assert EngineSettings().retention == Retention()
-    assert evolve(EngineSettings(), batch=5).retention.ages() == {
-        timedelta(days=31): frozenset({"succeeded", "cancelled", "expired"})
-    }

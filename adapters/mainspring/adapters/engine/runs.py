@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Final, Literal
 
@@ -66,12 +67,14 @@ class HeldRun:
         """Keep a note until the engine writes it down, the newest ``MAX_NOTES``; safe to call from any thread."""
         self._notes.append(RunNote(storable(text[:MAX_NOTE]), progress))
 
-    def take_notes(self) -> Sequence[RunNote]:
-        """Hand out the notes that were not written yet, in order."""
-        taken: list[RunNote] = []
-        while self._notes:
-            taken.append(self._notes.popleft())
-        return taken
+    def take_note(self) -> RunNote | None:
+        """Hand out the first note that was not written yet."""
+        return self._notes.popleft() if self._notes else None
+
+    def put_back(self, note: RunNote) -> None:
+        """Keep a note that could not be written, as the first again; as the oldest, it goes if there are too many."""
+        if len(self._notes) < MAX_NOTES:
+            self._notes.appendleft(note)
 
     @property
     def has_notes(self) -> bool:
@@ -97,7 +100,8 @@ def begin(
 
     def note(text: str, progress: float | None) -> None:
         held.note(text, progress)
-        loop.call_soon_threadsafe(noted)
+        with suppress(RuntimeError):  # the loop is closed: the run was let go of, and its thread still goes on
+            loop.call_soon_threadsafe(noted)
 
     run = Run(
         run=state.run,

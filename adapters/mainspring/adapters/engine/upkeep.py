@@ -18,13 +18,15 @@ from mainspring.core.states import Cancelled, Expired, Failed, Succeeded
 _log = logging.getLogger("mainspring.engine")
 
 MONTH: Final[timedelta | None] = timedelta(days=31)
+LONGEST: Final = timedelta(days=36_500)
 EVERY: Final = 60.0
 """How many seconds pass between two rounds."""
 
 
 def _check(instance: object, attribute: Attribute[timedelta | None], value: timedelta | None) -> None:
-    if value is not None and value < timedelta(0):
-        raise InvalidInput(f"retention.{attribute.name}", f"{format_duration(value)} is negative", "use 0s or more")
+    if value is not None and not timedelta(0) <= value <= LONGEST:
+        what = f"{format_duration(value)} is out of range"
+        raise InvalidInput(f"retention.{attribute.name}", what, f"use 0s to {LONGEST.days}d, or None to keep for ever")
 
 
 @frozen(kw_only=True)
@@ -60,11 +62,11 @@ class Upkeep:
         self._batch = batch
         self._next = 0.0
 
-    async def round(self, now: datetime) -> None:
-        """Delete what has had its time, if a round is due."""
+    async def round(self, now: datetime) -> bool:
+        """Delete what has had its time, if a round is due; tell whether there may be more of it."""
         ticks = asyncio.get_running_loop().time()
         if ticks < self._next:
-            return
+            return False
         more = False
         for age, statuses in self._ages.items():
             deleted = await self._storage.prune(None, statuses, now - age, self._batch)
@@ -72,3 +74,4 @@ class Upkeep:
             if deleted:
                 _log.info("%d tasks had their time (%s) and were deleted", deleted, ", ".join(sorted(statuses)))
         self._next = ticks if more else ticks + EVERY
+        return more

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -34,8 +35,8 @@ from mainspring.core.commands import Command, DropReport, Heartbeat, LoseLease, 
 from mainspring.core.errors import IllegalTransition, StaleRun, Unavailable
 from mainspring.core.ids import ScheduleId
 from mainspring.core.machine import Decision, handle
-from mainspring.core.ports import AsyncStorage, Entropy, Executor, Refused, Unplanned, Upcoming, Wakeups
-from mainspring.core.queue import admit
+from mainspring.core.ports import AsyncStorage, Entropy, Executor, Refused, Taken, Unplanned, Upcoming, Wakeups
+from mainspring.core.queue import admit, queue_of
 from mainspring.core.schedule import Plan, ScheduleView, plan
 from mainspring.core.states import Cancelling, Running
 from mainspring.core.task import Task
@@ -163,9 +164,9 @@ class Worker:
         fired = await self._fire(upcoming, now)
         reclaimed = await self._reclaim(upcoming, now)
         taken = await self._take(upcoming, now)
-        await self._upkeep.round(now)
+        pruned = await self._upkeep.round(now)
         self._rest = self._rest_after(upcoming, now)
-        return progress or fired or reclaimed or taken
+        return progress or fired or reclaimed or taken or pruned
 
     def _rest_after(self, upcoming: Upcoming, looked: datetime) -> float:
         """How many seconds nothing will be due, as far as could be seen at ``looked``."""
@@ -229,24 +230,33 @@ class Worker:
         return bool(decisions)
 
     async def _take(self, upcoming: Upcoming, now: datetime) -> bool:
+        """Take what may start. Places that a queue does not use, since it is held back or empty, go to the others."""
         self._again = None
-        free = self._free()
         due = self._turns.due(upcoming, now)
-        if self._bell.stopping or free <= 0 or not due:
-            return False
+        count = 0
+        while due and not self._bell.stopping:
+            places = min(self._free(), self._settings.batch - count)
+            if places <= 0:
+                break
+            shares = self._turns.shares(due, places)
+            taken = await self._storage.take(shares, self._start, admit)
+            self._begin(taken)
+            count += len(taken.decisions)
+            given = Counter(queue_of(decision.task) for decision in taken.decisions)
+            due = tuple(ref for ref in due if given[ref] >= shares.get(ref, 0))
+        return count > 0
 
-        def step(task: Task, at: datetime) -> Decision:
-            return handle(task, Start(at=at, worker=self._name, lease=self._settings.lease))
+    def _start(self, task: Task, at: datetime) -> Decision:
+        return handle(task, Start(at=at, worker=self._name, lease=self._settings.lease))
 
-        shares = self._turns.shares(due, min(free, self._settings.batch))
-        taken = await self._storage.take(shares, step, admit)
-        self._again = taken.again
+    def _begin(self, taken: Taken) -> None:
+        """Start the runs of what was taken, and note when a rate lets the next one go."""
+        self._again = min((at for at in (self._again, taken.again) if at is not None), default=None)
         for decision in taken.decisions:
             if isinstance(decision.task.state, Running):
                 self._runs.begin(decision.task, decision.task.state)
         if self._next_beat is None and self._runs:
             self._next_beat = asyncio.get_running_loop().time() + self._settings.heartbeat.total_seconds()
-        return bool(taken.decisions)
 
     # --- reporting -----------------------------------------------------------------------------------------------
 
@@ -313,14 +323,18 @@ class Worker:
             _log.log(logging.DEBUG if held.uncertain else logging.WARNING, "a report was refused: %s", answer.error)
 
     async def _write_notes(self) -> None:
-        """Put what runs have noted on their tasks' records."""
+        """Put what runs have noted on their tasks' records; what cannot be written now is tried again."""
         for held in self._runs.noted():
-            for note in held.take_notes():
+            while (note := held.take_note()) is not None:
 
                 def step(task: Task, at: datetime, note: RunNote = note, run: int = held.state.run) -> Decision:
                     return handle(task, Note(at=at, run=run, text=note.text, progress=note.progress))
 
-                (answer,) = await self._storage.update([held.task.id], step)
+                try:
+                    (answer,) = await self._storage.update([held.task.id], step)
+                except Unavailable:
+                    held.put_back(note)
+                    raise
                 if not isinstance(answer, Refused):
                     held.confirm(answer.task)
 

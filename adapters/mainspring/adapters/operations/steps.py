@@ -8,7 +8,7 @@ from datetime import datetime
 from attrs import evolve as changed
 
 from mainspring.core.commands import Cancel, Edit, Requeue, RunNow
-from mainspring.core.errors import MainspringError
+from mainspring.core.errors import IllegalTransition, MainspringError
 from mainspring.core.machine import Decision, handle
 from mainspring.core.ports import QueueStep, Refused, ScheduleStep, TaskStep
 from mainspring.core.queue import Queue, QueueEdit, close_queue, edit_queue, open_queue
@@ -17,6 +17,7 @@ from mainspring.core.schedule import backfill as backfill_schedule
 from mainspring.core.schedule import edit as edit_schedule
 from mainspring.core.schedule import pause as pause_schedule
 from mainspring.core.schedule import resume as resume_schedule
+from mainspring.core.states import Pending
 from mainspring.core.task import Task
 
 
@@ -27,6 +28,13 @@ def cancel(reason: str) -> TaskStep:
         return handle(task, Cancel(at=at, reason=reason))
 
     return step
+
+
+def purge(task: Task, at: datetime) -> Decision:
+    """Cancel a task that waits; one that has started meanwhile goes on."""
+    if not isinstance(task.state, Pending):
+        raise IllegalTransition(str(task), task.state.status, "purge it", "cancel it by its id, or let it run")
+    return handle(task, Cancel(at=at, reason="its queue was purged"))
 
 
 def run_now(task: Task, at: datetime) -> Decision:

@@ -39,9 +39,9 @@ class QueueOperations(BulkOperations):
         return self._storage.update_queue(queue_ref(project, name), steps.drain_queue(note))
 
     def purge_queue(self, name: str, project: str = DEFAULT_PROJECT, dry_run: bool = False) -> BulkResult:
-        """Cancel every pending task of a queue."""
+        """Cancel every pending task of a queue; one that starts meanwhile goes on."""
         query = TaskQuery(project=project, queue=name, statuses=frozenset({Pending.status}))
-        return self.cancel_tasks(query, "its queue was purged", dry_run)
+        return self._to_all(query, steps.purge, dry_run)
 
     def forget_queue(self, name: str, project: str = DEFAULT_PROJECT) -> None:
         """Forget a queue's settings; its tasks stay, and it is open from now on."""
