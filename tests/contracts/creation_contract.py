@@ -92,6 +92,62 @@ class Creating:
             storage.add([Creation(task=task(storage, name="n"), on_clash=policy)])
         assert storage.get(holder.id) == holder
 
+    def test_a_running_task_may_be_kept(self, storage: Storage) -> None:
+        """The answer is the run's task, and nothing is written."""
+        holder = running(storage, name="n")
+        before = storage.history(holder.id)
+        answer = _one(storage, Creation(task=task(storage, name="n"), on_clash="keep"))
+        assert answer == Accepted(task=holder, how="kept")
+        assert storage.history(holder.id) == before
+
+    def test_a_refusal_undoes_what_earlier_creations_did_to_others(self, storage: Storage) -> None:
+        """A replaced task is as it was, with its history, and no key is kept."""
+        holder = added(storage, name="n", late=-HOUR)
+        blocked = running(storage, name="m")
+        wanted = [
+            Creation(task=task(storage, name="n", late=-2 * HOUR), on_clash="replace", idempotency=KEY),
+            Creation(task=task(storage, name="m"), on_clash="debounce"),
+        ]
+        with pytest.raises(Conflict):
+            storage.add(wanted)
+        assert (storage.get(holder.id), storage.history(holder.id)) == (holder, ())
+        assert _one(storage, Creation(task=task(storage), idempotency=KEY)).how == "created"
+        replaced, refused = storage.add([evolve(wanted[0], idempotency=None), wanted[1]], atomic=False)
+        assert isinstance(replaced, Accepted)
+        assert isinstance(refused, Refused)
+        assert storage.get(holder.id) == replaced.task
+        assert storage.get(blocked.id) == blocked
+
+    def test_one_task_may_be_met_several_times_in_one_call(self, storage: Storage) -> None:
+        """Each creation builds on the one before."""
+        first = task(storage, name="n", late=-HOUR)
+        others = [task(storage, name="n", late=-hours * HOUR) for hours in (2, 3)]
+        answers = storage.add([Creation(task=first), *(Creation(task=one, on_clash="debounce") for one in others)])
+        assert [answer.how for answer in answers if isinstance(answer, Accepted)] == [
+            "created",
+            "debounced",
+            "debounced",
+        ]
+        assert isinstance(others[1].state, Pending)
+        now = storage.get(first.id)
+        assert (now.state, now.version) == (others[1].state, 3)
+        assert len(storage.history(first.id)) == 2
+
+    def test_concurrent_requests_of_one_key_make_one_task(self, storage: Storage) -> None:
+        """All of them are answered with it."""
+
+        def work(number: int) -> list[tuple[str, str]]:
+            asked = [IdempotencyKey(key=f"order-{index}", fingerprint="a") for index in range(10)]
+            answers = [_one(storage, Creation(task=task(storage), idempotency=key)) for key in asked]
+            return [(answer.task.id, answer.how) for answer in answers]
+
+        with ThreadPoolExecutor(4) as pool:
+            answers = list(pool.map(work, range(4)))
+        for column in zip(*answers, strict=True):
+            assert len({task_id for task_id, _ in column}) == 1
+            assert sorted(how for _, how in column) == ["created", "repeated", "repeated", "repeated"]
+        assert storage.count(DEFAULT_PROJECT) == {"pending": 10}
+
     def test_concurrent_creators_make_one_task(self, storage: Storage) -> None:
         """Whatever they want of the others' task."""
 
@@ -173,6 +229,17 @@ class Creating:
         assert isinstance(refused, Refused)
         assert storage.get(held.id) == held
         assert len(storage.history(held.id)) == 1
+
+    def test_a_batch_of_reports_with_a_refused_follow_up_is_not_written(self, storage: Storage) -> None:
+        """``save`` writes all of them or, since an id exists, none."""
+        plain, asking = running(storage), running(storage, on_success=FollowUp(call=FunctionCall(function="after")))
+        decisions = [succeed(plain, storage.now()), succeed(asking, storage.now())]
+        (follow_up,) = decisions[1].follow_ups
+        storage.add(creations([evolve(task(storage), id=follow_up.id)]))
+        with pytest.raises(Conflict):
+            storage.save(decisions)
+        assert (storage.get(plain.id), storage.get(asking.id)) == (plain, asking)
+        assert len(storage.history(plain.id)) == len(storage.history(asking.id)) == 1
 
     def test_a_follow_up_is_there_when_its_task_has_ended(self, storage: Storage) -> None:
         """In the same transaction: whoever sees the end sees it too."""

@@ -10,10 +10,23 @@ from datetime import datetime, timedelta
 import pytest
 from attrs import evolve
 
-from contracts.contract_values import ALL, HOUR, MINUTE, SECOND, added, added_schedule, running, start, succeed, task
+from contracts.contract_values import (
+    ALL,
+    HOUR,
+    MINUTE,
+    SECOND,
+    added,
+    added_schedule,
+    cancel,
+    fail,
+    running,
+    start,
+    succeed,
+    task,
+)
 from mainspring.core.errors import Conflict, NotFound
 from mainspring.core.machine import Decision
-from mainspring.core.ports import QueueStatus, Storage, Taken, TaskQuery, TaskStep
+from mainspring.core.ports import MAX_KEYS_SEEN, QueueStatus, Storage, Taken, TaskQuery, TaskStep
 from mainspring.core.queue import (
     Admission,
     Limits,
@@ -22,14 +35,16 @@ from mainspring.core.queue import (
     QueueRef,
     QueueView,
     Rate,
+    Turn,
     admit,
     close_queue,
     edit_queue,
     open_queue,
     queue_ref,
 )
+from mainspring.core.retry import Never
 from mainspring.core.schedule import plan
-from mainspring.core.states import Running
+from mainspring.core.states import Pending, Running
 from mainspring.core.task import DEFAULT_PROJECT, Task
 from support.port import creations
 
@@ -177,6 +192,143 @@ class Queues:
         assert len(storage.take({MAIL: 9, VIDEO: 9}, start(), gate).decisions) == 3
         assert asked == [VIDEO]
 
+    def test_a_share_bounds_a_gated_queue_too(self, storage: Storage) -> None:
+        """Whichever is less, the share or the limit; by priority, then due, then id."""
+        configured(storage, concurrency=3)
+        low = give(storage, 2)
+        high = give(storage, 2, priority=5, late=MINUTE)
+        first = give(storage, 1, priority=5, late=HOUR)
+        assert [one.id for one in taken(storage, 2)] == [first[0].id, min(one.id for one in high)]
+        assert [one.id for one in taken(storage, 9)] == [max(one.id for one in high)]
+        assert taken(storage, 9) == []
+        assert {one.id for one in storage.find(evolve(ALL, statuses=frozenset({"pending"}))).items} == {
+            one.id for one in low
+        }
+
+    def test_what_is_not_due_is_not_shown_to_a_gate(self, storage: Storage) -> None:
+        """Neither with a key nor without."""
+        configured(storage, concurrency=9)
+        give(storage, 1, late=-HOUR), give(storage, 1, late=-HOUR, key="k")
+        (due,) = give(storage, 1, key="k")
+        shown: list[Task] = []
+
+        def gate(view: QueueView, due: Sequence[Task], at: datetime, want: int) -> Admission:
+            shown.extend(due)
+            return admit(view, due, at, want)
+
+        storage.take({MAIL: 9}, start(), gate)
+        assert shown == [due]
+
+    def test_keys_take_turns_from_look_to_look(self, storage: Storage) -> None:
+        """With one place at a time, none of them waits for the end of another's line."""
+        configured(storage, concurrency=1)
+        for key in ("a", "b", "c"):
+            give(storage, 3, key=key)
+        order: list[str | None] = []
+        for _ in range(9):
+            (one,) = taken(storage, 1)
+            order.append(one.key)
+            storage.save([succeed(one, storage.now())])
+        assert all(set(order[turn : turn + 3]) == {"a", "b", "c"} for turn in (0, 3, 6))
+
+    def test_a_rate_of_each_key_holds(self, storage: Storage) -> None:
+        """The keys do not use up each other's; ``again`` is when the first of them may go on."""
+        configured(storage, key_rate=Rate(count=2, per=HOUR))
+        give(storage, 5, key="a"), give(storage, 1, key="b")
+        before = storage.now()
+        answer = storage.take({MAIL: 9}, start(), admit)
+        assert sorted(str(decision.task.key) for decision in answer.decisions) == ["a", "a", "b"]
+        again = storage.take({MAIL: 9}, start(), admit)
+        assert again.decisions == ()
+        assert again.again is not None
+        assert before + HOUR <= again.again <= storage.now() + HOUR
+
+    def test_limits_of_keys_hold_over_many_takers(self, storage: Storage) -> None:
+        """For each key by itself, at every instant (I10)."""
+        configured(storage, key_concurrency=1)
+        for key in ("a", "b"):
+            give(storage, 15, key=key)
+        seen: list[int] = []
+
+        def work(_: int) -> None:
+            while storage.count(DEFAULT_PROJECT).get("pending"):
+                mine = taken(storage, 4)
+                held = storage.find(evolve(ALL, statuses=frozenset({"running"}))).items
+                seen.extend(sum(one.key == key for one in held) for key in ("a", "b"))
+                storage.save([succeed(one, storage.now()) for one in mine])
+
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(work, range(4)))
+        assert storage.count(DEFAULT_PROJECT) == {"succeeded": 30}
+        assert max(seen) == 1
+
+    def test_of_very_many_keys_the_longest_without_a_turn_are_shown(self, storage: Storage) -> None:
+        """So that none is left out for ever, also when all of them are remembered."""
+        configured(storage, key_rate=Rate(count=9, per=HOUR))
+        keys = [f"k{number:04}" for number in range(MAX_KEYS_SEEN + 5)]
+        storage.add(creations([task(storage, queue="mail", key=key) for key in keys for _ in range(2)]))
+        first, second = taken(storage, 2 * MAX_KEYS_SEEN), taken(storage, 10)
+        assert {one.key for one in first} == set(keys[:MAX_KEYS_SEEN])
+        assert len(first) == 2 * MAX_KEYS_SEEN
+        assert {one.key for one in second} == set(keys[MAX_KEYS_SEEN:])
+
+    def test_keys_that_are_remembered_take_turns_beyond_what_is_shown(self, storage: Storage) -> None:
+        """The one whose last turn is longest ago is among the shown."""
+        old, new = storage.now() - MINUTE, storage.now()
+        keys = [f"k{number:04}" for number in range(MAX_KEYS_SEEN + 1)]
+        turns = tuple(Turn(key=key, starts=(), last=old if key == keys[-1] else new) for key in keys)
+        storage.update_queue(MAIL, lambda queue, at: evolve(queue, limits=Limits(concurrency=1), turns=turns))
+        storage.add(creations([task(storage, queue="mail", key=key) for key in keys]))
+        assert [one.key for one in taken(storage, 1)] == [keys[-1]]
+
+    def test_other_queues_of_a_take_are_unaffected(self, storage: Storage) -> None:
+        """A paused one gives nothing, a limited one its part, an open one its share; a step that breaks undoes all."""
+        other = queue_ref(DEFAULT_PROJECT, "other")
+        storage.update_queue(MAIL, lambda queue, at: close_queue(queue, "paused", at, ""))
+        limited = configured(storage, VIDEO, rate=Rate(count=1, per=HOUR))
+        give(storage, 3), give(storage, 3, VIDEO), give(storage, 3, other)
+        shares = {MAIL: 9, VIDEO: 9, other: 2}
+
+        def step(given: Task, at: datetime) -> Decision:
+            if given.queue == "other":
+                raise RuntimeError("the step broke")
+            return start()(given, at)
+
+        with pytest.raises(RuntimeError):
+            storage.take(shares, step, admit)
+        assert storage.count(DEFAULT_PROJECT) == {"pending": 9}
+        assert storage.get_queue(VIDEO) == limited
+        answer = storage.take(shares, start(), admit)
+        assert sorted(decision.task.queue for decision in answer.decisions) == ["other", "other", "video"]
+        assert answer.again is not None
+        assert len(storage.get_queue(VIDEO).starts) == 1
+
+    def test_a_gate_that_breaks_leaves_everything_in_its_place(self, storage: Storage) -> None:
+        """Its error is passed on; the next look finds what was there."""
+        configured(storage, concurrency=9)
+        made = give(storage, 2) + give(storage, 2, key="k")
+
+        def gate(view: QueueView, due: Sequence[Task], at: datetime, want: int) -> Admission:
+            raise RuntimeError("the gate broke")
+
+        with pytest.raises(RuntimeError):
+            storage.take({MAIL: 9}, start(), gate)
+        assert {one.id for one in taken(storage, 9)} == {one.id for one in made}
+
+    def test_what_is_coming_is_told_queue_by_queue(self, storage: Storage) -> None:
+        """The least due of each, of those asked for; a queue without pending tasks is left out."""
+        theirs = queue_ref("theirs", "mail")
+        late, later = give(storage, 1, late=MINUTE), give(storage, 1, late=-HOUR)
+        (due,) = give(storage, 1, theirs, late=-MINUTE)
+        running(storage, queue="video")
+        assert isinstance(late[0].state, Pending)
+        assert isinstance(due.state, Pending)
+        assert storage.upcoming(()).tasks == {MAIL: late[0].state.due, theirs: due.state.due}
+        assert storage.upcoming(("video", "nowhere")).tasks == {}
+        storage.delete([late[0].id])
+        assert isinstance(later[0].state, Pending)
+        assert storage.upcoming(("mail",)).tasks == {MAIL: later[0].state.due, theirs: due.state.due}
+
 
 class KeepingQueues:
     """Settings, counts, retention."""
@@ -239,6 +391,66 @@ class KeepingQueues:
         assert storage.find(evolve(ALL, ended_before=now)).items == ()
         assert storage.find(evolve(ALL, key="l", project="other")).items == ()
         assert storage.find(evolve(ALL, key="l")).items == (other,)
+
+    def test_a_forgotten_queue_forgets_its_log(self, storage: Storage) -> None:
+        """One of the same name that is configured later begins anew; another project's is not touched."""
+        theirs = configured(storage, queue_ref("theirs", "mail"), weight=2)
+        configured(storage, rate=Rate(count=1, per=HOUR))
+        give(storage, 2)
+        assert len(taken(storage, 9)) == 1
+        storage.delete_queue(MAIL)
+        assert storage.get_queue(MAIL) == Queue(ref=MAIL)
+        assert configured(storage, rate=Rate(count=1, per=HOUR)).starts == ()
+        assert len(taken(storage, 9)) == 1
+        assert storage.get_queue(theirs.ref) == theirs
+
+    def test_edits_of_a_queue_build_on_each_other(self, storage: Storage) -> None:
+        """From many threads, and over the starts that are logged meanwhile: none is lost."""
+        configured(storage, rate=Rate(count=1000, per=HOUR))
+        give(storage, 20)
+
+        def work(number: int) -> int:
+            done = 0
+            for _ in range(10):
+                storage.update_queue(MAIL, lambda queue, at: evolve(queue, weight=queue.weight + 1))
+                done += len(taken(storage, 1)) if number % 2 else 0
+            return done
+
+        with ThreadPoolExecutor(4) as pool:
+            assert sum(pool.map(work, range(4))) == 20
+        queue = storage.get_queue(MAIL)
+        assert (queue.weight, len(queue.starts)) == (41, 20)
+
+    def test_filters_by_age_lead_through_all_pages(self, storage: Storage) -> None:
+        """Also over several states."""
+        now = storage.now()
+        held = [running(storage, key="k", ago=HOUR, created_at=now - n * MINUTE) for n in range(7)]
+        storage.save([(fail if n % 2 else succeed)(one, now - SECOND) for n, one in enumerate(held)])
+        storage.update([one.id for one in held if held.index(one) % 2], cancel)
+        added(storage, key="k", created_at=now - HOUR)
+        query = TaskQuery(key="k", ended_before=now + HOUR, created_before=now - SECOND, limit=2)
+        seen: list[str] = []
+        while True:
+            page = storage.find(query)
+            seen += [one.id for one in page.items]
+            if page.cursor is None:
+                break
+            query = evolve(query, after=page.cursor)
+        assert seen == [one.id for one in held[1:]]
+        assert storage.find(evolve(query, after=None, ended_before=now - SECOND)).items == ()
+
+    def test_pruning_takes_the_oldest_end_of_all_states_first(self, storage: Storage) -> None:
+        """States that are pruned together share the limit."""
+        now = storage.now()
+        held = [running(storage, ago=HOUR, retry=Never()) for _ in range(6)]
+        ends = [now - (9 - n) * MINUTE for n in range(6)]
+        storage.save([(fail if n % 2 else succeed)(one, ends[n]) for n, one in enumerate(held)])
+        both = frozenset({"succeeded", "failed"})
+        assert storage.prune(None, both, now, 3) == 3
+        assert {one.id for one in storage.find(ALL).items} == {one.id for one in held[3:]}
+        assert storage.prune(None, frozenset({"failed"}), now, 9) == 2
+        assert storage.prune(None, frozenset(), now, 9) == 0
+        assert [one.id for one in storage.find(ALL).items] == [held[4].id]
 
     def test_what_has_had_its_time_is_pruned(self, storage: Storage) -> None:
         """Oldest end first, at most so many; of these states, of this project; never what lives."""

@@ -43,7 +43,7 @@ T_co = TypeVar("T_co", covariant=True)
 
 MAX_PAGE: Final = 1_000
 MAX_KEYS_SEEN: Final = 1_000
-"""Of how many keys ``take`` shows a gate the first tasks at most; keys that took no turn yet come first."""
+"""Of how many keys ``take`` shows a gate the first tasks at most: those without a turn, then the longest without."""
 MAX_LIVE: Final = 1_000
 """How many live tasks of a schedule a ``ScheduleView`` names at most: the first by id."""
 SUPERSEDED: Final = "superseded by a later occurrence of its schedule"

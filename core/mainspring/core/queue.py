@@ -153,6 +153,11 @@ class Queue:
         return str(self.ref)
 
     @property
+    def last_turns(self) -> Mapping[str, datetime]:
+        """When each key that is remembered had its last turn."""
+        return {turn.key: turn.last for turn in self.turns}
+
+    @property
     def gated(self) -> bool:
         """Whether starts have to be admitted: it is paused or limited."""
         return self.paused is not None or self.limits.any or self.key_limits.any

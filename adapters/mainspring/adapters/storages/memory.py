@@ -163,8 +163,7 @@ class MemoryStorage(MemoryTables):
         queue = self._queues.rows.get(ref)
         if queue is None or not queue.gated:
             return Taken(decisions=self._pass(self._tasks.due(ref, share, now), step, now), again=None)
-        seen = frozenset(turn.key for turn in queue.turns)
-        candidates = self._tasks.candidates(ref, share, now, seen)
+        candidates = self._tasks.candidates(ref, share, now, queue.last_turns)
         self._undo.append(partial(self._tasks.refresh, candidates))
         view = QueueView(queue=queue, running=self._tasks.running(ref, now))
         admission = gate(view, candidates, now, share)

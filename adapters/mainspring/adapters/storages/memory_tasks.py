@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from heapq import nsmallest
 from itertools import islice
@@ -195,12 +195,12 @@ class TaskTable:
             return []
         return self._set_aside(self._queues[ref].all, limit, now)
 
-    def candidates(self, ref: QueueRef, limit: int, now: datetime, seen: frozenset[str]) -> list[Task]:
-        """Set the first due tasks of each key aside, ``limit`` of each; keys not in ``seen`` first."""
+    def candidates(self, ref: QueueRef, limit: int, now: datetime, turns: Mapping[str, datetime]) -> list[Task]:
+        """Set the first due tasks of each key aside, ``limit`` of each; keys that wait longest for a turn first."""
         if ref not in self._queues:
             return []
         queue = self._queues[ref]
-        keys = nsmallest(MAX_KEYS_SEEN, queue.keys, key=lambda key: (key in seen, key))
+        keys = nsmallest(MAX_KEYS_SEEN, queue.keys, key=lambda key: (key in turns, turns.get(key, now), key))
         found = [task for key in keys for task in self._set_aside(queue.keys[key], limit, now)]
         return found + self._keyless(queue, limit, now)
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Final
 
 from mainspring.adapters.storages.sqlite import task_rows
 from mainspring.adapters.storages.sqlite.fetching import fetch_all
 from mainspring.adapters.storages.sqlite.rows import TASK_COLUMNS, TaskRow
+from mainspring.core.instants import to_micros
 from mainspring.core.ports import MAX_KEYS_SEEN
 from mainspring.core.queue import QueueRef
 from mainspring.core.task import Task
@@ -32,22 +34,23 @@ _RUNNING: Final = (
 )
 
 
-def running(connection: sqlite3.Connection, ref: QueueRef, now: int) -> dict[str, int]:
+def running(connection: sqlite3.Connection, ref: QueueRef, now: datetime) -> dict[str, int]:
     """Count the held tasks of a queue whose lease has not ended, by key."""
-    return dict(connection.execute(_RUNNING, (now, ref.project, ref.name)).fetchall())
+    return dict(connection.execute(_RUNNING, (to_micros(now), ref.project, ref.name)).fetchall())
 
 
 def candidates(
-    connection: sqlite3.Connection, ref: QueueRef, limit: int, now: int, seen: frozenset[str]
+    connection: sqlite3.Connection, ref: QueueRef, limit: int, now: datetime, turns: Mapping[str, datetime]
 ) -> list[tuple[int, Task]]:
-    """Find the first due tasks of each key, ``limit`` of each; keys not in ``seen`` first."""
+    """Find the first due tasks of each key, ``limit`` of each; keys that wait longest for a turn first."""
     keys = list(_keys(connection, ref))
     if len(keys) > MAX_KEYS_SEEN:
-        keys = sorted(keys, key=lambda key: (key in seen, key))[:MAX_KEYS_SEEN]
+        keys = sorted(keys, key=lambda key: (key in turns, turns.get(key, now), key))[:MAX_KEYS_SEEN]
     found: list[tuple[int, Task]] = []
+    edge = to_micros(now)
     for key in keys:
-        found += _readable(connection, _BY_KEY, (ref.project, ref.name, key, now, limit), limit)
-    return found + _readable(connection, _KEYLESS, (ref.project, ref.name, now, limit), limit)
+        found += _readable(connection, _BY_KEY, (ref.project, ref.name, key, edge, limit), limit)
+    return found + _readable(connection, _KEYLESS, (ref.project, ref.name, edge, limit), limit)
 
 
 def _keys(connection: sqlite3.Connection, ref: QueueRef) -> Iterator[str]:

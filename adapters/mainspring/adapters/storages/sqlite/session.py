@@ -97,9 +97,8 @@ class Session:
         """Let ``gate`` choose, and write the queue that it gives back."""
         self.flush()
         queue = queue_rows.get(self.connection, ref) or Queue(ref=ref)
-        now = to_micros(self.now)
-        found = gates.candidates(self.connection, ref, share, now, frozenset(turn.key for turn in queue.turns))
-        view = QueueView(queue=queue, running=gates.running(self.connection, ref, now))
+        found = gates.candidates(self.connection, ref, share, self.now, queue.last_turns)
+        view = QueueView(queue=queue, running=gates.running(self.connection, ref, self.now))
         admission = gate(view, [task for _, task in found], self.now, share)
         if admission.queue != queue:
             queue_rows.put(self.connection, admission.queue)
