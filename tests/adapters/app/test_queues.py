@@ -12,13 +12,17 @@ from typing import Any
 import pytest
 from attrs import evolve
 
+from mainspring.adapters.operations import steps
 from mainspring.app import Context, FunctionCall, Mainspring, QueueEdit, Rate, TaskRequest
+from mainspring.core.commands import Start
 from mainspring.core.creation import Accepted
 from mainspring.core.errors import Conflict, InvalidInput, NotFound
 from mainspring.core.events import RunNoted
+from mainspring.core.machine import Decision, handle
 from mainspring.core.ports import Refused, TaskQuery
 from mainspring.core.schedule import Created, ScheduleEdit, Skipped
 
+HOUR = timedelta(hours=1)
 Door = Callable[..., Any]
 WORK = TaskRequest(call=FunctionCall(function="work"))
 
@@ -84,6 +88,48 @@ def test_purging_a_queue_cancels_what_waits_in_it(door: Door) -> None:
     assert door("count_tasks") == {"pending": 4}
     assert door("purge_queue", "mail") == tried
     assert door("count_tasks") == {"pending": 1, "cancelled": 3}
+
+
+def test_a_purge_leaves_what_has_started_meanwhile() -> None:
+    """It is refused, and counted as such: only what waits is cancelled."""
+    with Mainspring("memory:") as app:
+
+        @app.task("work")
+        def work() -> None:
+            pass
+
+        waiting, started = (app.sync.enqueue("work", queue="mail", delay="1h") for _ in range(2))
+        begun = handle(started, Start(at=started.scheduled_for, worker="w", lease=HOUR)).task
+        assert isinstance(steps.tried(steps.purge, begun, started.created_at), Refused)
+        assert isinstance(steps.tried(steps.purge, waiting, waiting.created_at), Decision)
+
+
+def test_projects_keep_their_queues_apart(door: Door) -> None:
+    """The same name in another project has settings, counts and pauses of its own."""
+    door("edit_queue", "mail", QueueEdit(weight=3), project="theirs")
+    door("pause_queue", "mail", project="theirs")
+    door("enqueue", "work", queue="mail", delay="1h")
+    assert door("get_queue", "mail").paused is None
+    assert [(status.queue.ref.project, status.pending) for status in door("find_queues")] == [("default", 1)]
+    assert [(status.queue.weight, status.pending) for status in door("find_queues", "theirs")] == [(3, 0)]
+    assert door("purge_queue", "mail", project="theirs").matched == 0
+    door("forget_queue", "mail", project="theirs")
+    assert door("find_queues", "theirs") == ()
+
+
+def test_what_is_wrong_with_a_queue_is_said_and_changes_nothing(door: Door) -> None:
+    """A name, a weight, a note that is too long."""
+    wrong: list[tuple[str, tuple[object, ...]]] = [
+        ("get_queue", ("no spaces",)),
+        ("edit_queue", ("mail", QueueEdit(weight=0))),
+        ("edit_queue", ("mail", QueueEdit(concurrency=0))),
+        ("edit_queue", ("mail", QueueEdit(timeout=timedelta(days=2)))),
+        ("pause_queue", ("mail", "x" * 501)),
+    ]
+    for operation, arguments in wrong:
+        with pytest.raises(InvalidInput):
+            door(operation, *arguments)
+    assert door("find_queues") == ()
 
 
 def test_bulk_operations_count_what_they_do_and_what_they_do_not(door: Door) -> None:

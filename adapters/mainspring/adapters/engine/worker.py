@@ -36,7 +36,7 @@ from mainspring.core.errors import IllegalTransition, StaleRun, Unavailable
 from mainspring.core.ids import ScheduleId
 from mainspring.core.machine import Decision, handle
 from mainspring.core.ports import AsyncStorage, Entropy, Executor, Refused, Taken, Unplanned, Upcoming, Wakeups
-from mainspring.core.queue import admit, queue_of
+from mainspring.core.queue import QueueRef, admit, queue_of
 from mainspring.core.schedule import Plan, ScheduleView, plan
 from mainspring.core.states import Cancelling, Running
 from mainspring.core.task import Task
@@ -232,7 +232,7 @@ class Worker:
     async def _take(self, upcoming: Upcoming, now: datetime) -> bool:
         """Take what may start. Places that a queue does not use, since it is held back or empty, go to the others."""
         self._again = None
-        due = self._turns.due(upcoming, now)
+        due: tuple[QueueRef, ...] = self._turns.due(upcoming, now)
         count = 0
         while due and not self._bell.stopping:
             places = min(self._free(), self._settings.batch - count)
