@@ -22,7 +22,6 @@ from mainspring.core.schedule.values import (
     Schedule,
     ScheduleEvent,
     TaskTemplate,
-    Waiting,
 )
 from mainspring.core.task import DEFAULT_PROJECT
 
@@ -148,8 +147,9 @@ def skip_next(view: ScheduleView, at: datetime) -> Plan:
 def backfill(view: ScheduleView, start: datetime, end: datetime, at: datetime, overlap: Overlap | None = None) -> Plan:
     """Run the rule's occurrences from ``start`` to ``end`` (both included) by hand, whatever was made of them before.
 
-    ``overlap`` replaces the schedule's policy for them. ``InvalidInput`` for a range that is not past, that holds no
-    occurrence, or more than ``MAX_BACKFILL``.
+    ``overlap`` replaces the schedule's policy for them. ``Conflict`` if one of them waits already for an earlier
+    backfill (storages refuse those that have their record). ``InvalidInput`` for a range that is not past, that holds
+    no occurrence, or more than ``MAX_BACKFILL``.
     """
     if end > at:
         raise InvalidInput("end", f"{format_instant(end)} is not past", "backfill a range up to now")
@@ -160,7 +160,7 @@ def backfill(view: ScheduleView, start: datetime, end: datetime, at: datetime, o
         raise InvalidInput("end", f"the range holds more than {MAX_BACKFILL} occurrences", "backfill it in parts")
     draft = Draft(changed(view.schedule, overlap=overlap or view.schedule.overlap), view.live, at)
     for occurrence in found:
-        draft.meet(Waiting(occurrence=occurrence, manual=True))
+        draft.meet_by_hand(occurrence)
     note = f"{format_instant(start)} to {format_instant(end)}: {len(found)}"
     return draft.finish(view.schedule, (ScheduleEvent(at=at, kind="backfilled", note=note),))
 

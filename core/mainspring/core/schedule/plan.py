@@ -11,8 +11,9 @@ from attrs import define, field, frozen
 from attrs import evolve as changed
 
 from mainspring.core.effects import NudgeSchedule
+from mainspring.core.errors import Conflict
 from mainspring.core.ids import ScheduleId, TaskId, uuid7
-from mainspring.core.instants import to_micros
+from mainspring.core.instants import format_instant, to_micros
 from mainspring.core.recurrence import between, next_after
 from mainspring.core.schedule.values import (
     MAX_WAITING,
@@ -78,7 +79,7 @@ def plan(view: ScheduleView, at: datetime) -> Plan:
 def run_now(view: ScheduleView, at: datetime) -> Plan:
     """Make a task outside the rule, at once if the overlap policy allows it; also when the schedule is paused."""
     draft = Draft(view.schedule, view.live, at)
-    draft.meet(Waiting(occurrence=at, manual=True))
+    draft.meet_by_hand(at)
     return draft.finish(view.schedule, (ScheduleEvent(at=at, kind="ran"),))
 
 
@@ -249,6 +250,14 @@ class Draft:
         else:
             self.waiting.append(due)
             self.record(due, Buffered())
+
+    def meet_by_hand(self, occurrence: datetime) -> None:
+        """Apply the overlap policy to one that was asked for; ``Conflict`` if it was asked for before and still waits."""
+        due = Waiting(occurrence=occurrence, manual=True)
+        if due in self.waiting:
+            what = f"the run by hand of {format_instant(occurrence)} waits already"
+            raise Conflict(str(self.schedule), what, "wait for its turn")
+        self.meet(due)
 
     def _supersede(self, due: Waiting) -> None:
         """Cancel what runs; what this plan was about to create is coalesced instead."""

@@ -24,9 +24,17 @@ class Creating:
 
     def all_of(self, creations: Sequence[Creation], *, atomic: bool) -> tuple[Accepted | Refused, ...]:
         """Create all of them, or, if not ``atomic``, those that are not refused."""
-        answers = [self._one(creation) if atomic else self._apart(creation) for creation in creations]
+        answers = [self._in_order(creation) if atomic else self._apart(creation) for creation in creations]
         self._flush()
         return tuple(answers)
+
+    def _in_order(self, creation: Creation) -> Accepted:
+        """Create one task; if it is refused, those that were gathered before it have their refusals first."""
+        try:
+            return self._one(creation)
+        except MainspringError:
+            self._flush()
+            raise
 
     def _apart(self, creation: Creation) -> Accepted | Refused:
         """Create one task so that its refusal undoes nothing of the others."""
