@@ -27,6 +27,7 @@ READS = [
     "mainspring schedule show",
     "mainspring queue ls",
     "mainspring queue show",
+    "mainspring dead ls",
     "mainspring retry table",
     "mainspring lint",
     "mainspring next",

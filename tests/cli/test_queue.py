@@ -10,6 +10,7 @@ from click.testing import CliRunner, Result
 
 from mainspring.app import Mainspring
 from mainspring.cli.main import cli
+from support.commands import complaint
 
 
 @pytest.fixture
@@ -33,11 +34,17 @@ def test_a_queue_is_set_shown_and_forgotten(store: str) -> None:
     )
     assert (shown["weight"], shown["retry"]["kind"], shown["timeout"], shown["pending"]) == (2, "fixed", "9s", 0)
     run(store, "queue", "set", "mail", "--rate", "none", "--retry", "none", "--timeout", "none")
-    shown = json.loads(run(store, "queue", "ls", "--json").output)[0]
+    shown = json.loads(run(store, "queue", "ls", "--json").output)["queues"][0]
     assert (shown["limits"], shown["retry"], shown["timeout"]) == ({"concurrency": 3, "rate": None}, None, None)
     assert "as mainspring's" in run(store, "queue", "show", "mail").output
     assert run(store, "queue", "rm", "mail").output == "mail  settings removed\n"
-    assert run(store, "queue", "rm", "mail").exit_code == 3 or run(store, "queue", "rm", "mail").exception
+    assert (
+        complaint(run(store, "queue", "rm", "mail"), 3)
+        == "queue: there is no 'mail'; list them with 'mainspring queue ls'"
+    )
+    assert json.loads(run(store, "queue", "ls", "--json").output) == {"queues": []}
+    empty = run(store, "queue", "ls")
+    assert (empty.exit_code, empty.stdout, empty.stderr) == (0, "", "no queues\n")
 
 
 def test_a_queue_is_paused_drained_and_resumed(store: str) -> None:
@@ -45,6 +52,13 @@ def test_a_queue_is_paused_drained_and_resumed(store: str) -> None:
     assert run(store, "queue", "pause", "mail", "--note", "deploy").output == "mail  paused (deploy)\n"
     assert run(store, "queue", "drain", "mail").output == "mail  paused (deploy), draining\n"
     assert run(store, "queue", "resume", "mail").output == "mail  open\n"
+
+
+def test_a_note_cannot_drive_the_terminal(store: str) -> None:
+    """It is shown written out, whoever wrote it."""
+    run(store, "queue", "pause", "mail", "--note", "\x1b[31mred")
+    for args in (["resume", "other"], ["drain", "mail"], ["ls"], ["show", "mail"]):
+        assert "\x1b" not in run(store, "queue", *args).output
 
 
 def test_purging_counts_what_it_cancels(store: str) -> None:
@@ -60,6 +74,7 @@ def test_purging_counts_what_it_cancels(store: str) -> None:
 @pytest.mark.parametrize(
     ("options", "refusal"),
     [
+        ([], "settings: nothing to change was given; give an option"),
         (["--concurrency", "0"], "concurrency: 0 is out of range"),
         (["--concurrency", "many"], "concurrency: 'many' is no number"),
         (["--rate", "50"], "rate: '50' is no rate; write --rate 50/1s"),

@@ -52,6 +52,7 @@ _TRACEBACK: Final = "MAINSPRING_TRACEBACK"
 _CURES: Final = {
     "task": "list them with 'mainspring task ls'",
     "schedule": "list them with 'mainspring schedule ls'",
+    "queue": "list them with 'mainspring queue ls'",
 }
 
 

@@ -19,6 +19,9 @@ COMMANDS: Final[Mapping[str, Lazy]] = {
     "task": Lazy("mainspring.cli.commands.task:task", "Add, look at and change tasks."),
     "schedule": Lazy("mainspring.cli.commands.schedule:schedule", "Add, look at and change schedules."),
     "queue": Lazy("mainspring.cli.commands.queue:queue", "Look at queues, limit, pause, drain and purge them."),
+    "dead": Lazy(
+        "mainspring.cli.commands.dead:dead", "Look at tasks that failed for good, run them again or remove them."
+    ),
     "worker": Lazy("mainspring.cli.commands.worker:worker", "Run a worker until it is told to stop."),
     "next": Lazy("mainspring.cli.commands.next:next_", "Show when a rule fires next."),
     "explain": Lazy("mainspring.cli.commands.explain:explain_", "Say in plain English when a rule fires."),

@@ -3,7 +3,8 @@
 Rules:
 
 * The store is ``--store``, else ``MAINSPRING_STORE``, else that of the imported app, else ``mainspring.db`` here.
-* Only what writes something new (``add``, ``worker``) creates a SQLite file; all else says that there is none yet.
+* Only what writes something new (``add``, ``worker``, the settings of a queue) creates a SQLite file; all else says
+  that there is none yet.
 * ``memory:`` ends with the process: it is refused where nothing could ever come of it.
 """
 
@@ -37,10 +38,12 @@ def file_of(url: str) -> Path | None:
 
 
 @contextmanager
-def existing(invocation: Invocation) -> Generator[SyncMainspring]:
-    """Open the store, which has to exist, for the operations."""
-    with Mainspring(_existing(invocation)) as app:
-        yield app.sync
+def existing(invocation: Invocation, app: Mainspring | None = None) -> Generator[SyncMainspring]:
+    """Open the store, which has to exist, for the operations; of ``app``, if no other was named."""
+    if app is None or invocation.store is not None:
+        _existing(invocation)
+    with on_store(invocation, app) as opened:
+        yield opened.sync
 
 
 @contextmanager

@@ -39,7 +39,10 @@ def list_(invocation: Invocation, as_json: bool) -> None:
     with existing(invocation) as operations:
         found = operations.find_queues()
     if as_json:
-        print_json([_document(status) for status in found])
+        print_json({"queues": [_document(status) for status in found]})
+        return
+    if not found:
+        click.echo("no queues", err=True)
         return
     rows = [(s.queue.ref.name, _state(s.queue), str(s.pending), str(s.held), _limits(s.queue)) for s in found]
     print_table(("QUEUE", "STATE", "PENDING", "RUNNING", "LIMITS"), rows)
@@ -91,9 +94,12 @@ class _SetOptions(TypedDict):
 def set_(invocation: Invocation, name: str, **options: Unpack[_SetOptions]) -> None:
     """Change the settings of a queue; what is not named stays as it is."""
     from mainspring.cli.wiring import creating
-    from mainspring.core.queue import edit_queue
+    from mainspring.core.errors import InvalidInput
+    from mainspring.core.queue import QueueEdit, edit_queue
 
     edit = _edit(options)
+    if edit == QueueEdit():
+        raise InvalidInput("settings", "nothing to change was given", "give an option, e.g. --concurrency 5")
     edit_queue(_default(name), edit)  # refused before a store is opened, let alone created
     with creating(invocation) as operations:
         changed = operations.edit_queue(name, edit)
@@ -138,7 +144,7 @@ def pause(invocation: Invocation, name: str, note: str) -> None:
 
     _default(name)
     with creating(invocation) as operations:
-        click.echo(f"{name}  {_state(operations.pause_queue(name, note))}")
+        _say_state(operations.pause_queue(name, note))
 
 
 @queue.command()
@@ -152,7 +158,7 @@ def drain(invocation: Invocation, name: str, note: str) -> None:
 
     _default(name)
     with creating(invocation) as operations:
-        click.echo(f"{name}  {_state(operations.drain_queue(name, note))}")
+        _say_state(operations.drain_queue(name, note))
 
 
 @queue.command()
@@ -164,7 +170,7 @@ def resume(invocation: Invocation, name: str) -> None:
     from mainspring.cli.wiring import existing
 
     with existing(invocation) as operations:
-        click.echo(f"{name}  {_state(operations.resume_queue(name))}")
+        _say_state(operations.resume_queue(name))
 
 
 @queue.command()
@@ -174,11 +180,13 @@ def resume(invocation: Invocation, name: str) -> None:
 @pass_invocation
 def purge(invocation: Invocation, name: str, dry_run: bool) -> None:
     """Cancel every pending task of a queue; their records stay."""
+    from mainspring.cli.bulk import say_bulk
     from mainspring.cli.wiring import existing
 
+    _default(name)
     with existing(invocation) as operations:
         result = operations.purge_queue(name, dry_run=dry_run)
-    click.echo(f"{name}  {result.done} tasks {'would be ' if dry_run else ''}cancelled")
+    say_bulk(name, result, "cancelled", dry_run)
 
 
 @queue.command()
@@ -192,6 +200,12 @@ def rm(invocation: Invocation, name: str) -> None:
     with existing(invocation) as operations:
         operations.forget_queue(name)
     click.echo(f"{name}  settings removed")
+
+
+def _say_state(settings: Queue) -> None:
+    from mainspring.cli.output import printable
+
+    click.echo(printable(f"{settings.ref.name}  {_state(settings)}"))
 
 
 def _default(name: str) -> Queue:

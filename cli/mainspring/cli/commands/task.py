@@ -95,6 +95,7 @@ def add(invocation: Invocation, **options: Unpack[_AddOptions]) -> None:
 @click.option("--status", type=click.Choice(STATUSES), multiple=True, help="Only of this status; may be repeated.")
 @click.option("--queue", help="Only of this queue.")
 @click.option("--name", help="Only of this name.")
+@click.option("--key", help="Only of this key.")
 @click.option("--schedule", metavar="ID", help="Only those that this schedule made.")
 @click.option("--limit", type=int, default=20, show_default=True, help="How many to show, 1 to 1000.")
 @click.option("--after", metavar="CURSOR", help="The next page: the cursor that the page before ended with.")
@@ -106,6 +107,7 @@ def list_(
     status: tuple[str, ...],
     queue: str | None,
     name: str | None,
+    key: str | None,
     schedule: str | None,
     limit: int,
     after: str | None,
@@ -120,6 +122,7 @@ def list_(
         statuses=frozenset(status),
         queue=queue,
         name=name,
+        key=key,
         schedule_id=None if schedule is None else ScheduleId(schedule),
         limit=limit,
         after=after,
@@ -230,6 +233,7 @@ def _show_list(items: tuple[Task, ...], cursor: str | None) -> None:
     if not items:
         click.echo("no tasks", err=True)
         return
+    keyed = any(item.key is not None for item in items)  # the column is only there when it says something
     rows = [
         (
             item.id,
@@ -238,11 +242,12 @@ def _show_list(items: tuple[Task, ...], cursor: str | None) -> None:
             str(item.state.tally.runs),
             item.queue,
             clipped(item.name or "-", 30),
+            *((clipped(item.key or "-", 30),) if keyed else ()),
             clipped(call_words(item.call), 60),
         )
         for item in items
     ]
-    print_table(("ID", "STATUS", "AT", "RUNS", "QUEUE", "NAME", "CALL"), rows)
+    print_table(("ID", "STATUS", "AT", "RUNS", "QUEUE", "NAME", *(("KEY",) if keyed else ()), "CALL"), rows)
     if cursor is not None:
         click.echo(f"more: --after {cursor}", err=True)
 
@@ -260,7 +265,7 @@ def _show_task(found: Task, history: tuple[Event, ...]) -> None:
         fields += [("headers", names or "none"), ("body", body)]
     fields += [
         ("name", found.name or "-"),
-        ("queue", f"{found.queue}, priority {found.priority}"),
+        ("queue", f"{found.queue}, priority {found.priority}" + (f", key {found.key}" if found.key else "")),
         ("retry", f"{retry_words(found.retry)}, timeout {span(found.timeout)}"),
         ("created", moment(found.created_at)),
         ("scheduled for", moment(found.scheduled_for)),

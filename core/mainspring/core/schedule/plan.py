@@ -252,7 +252,7 @@ class Draft:
             self.record(due, Buffered())
 
     def meet_by_hand(self, occurrence: datetime) -> None:
-        """Apply the overlap policy to one that was asked for; ``Conflict`` if it was asked for before and still waits."""
+        """Apply the overlap policy to one that was asked for; ``Conflict`` if it waits already."""
         due = Waiting(occurrence=occurrence, manual=True)
         if due in self.waiting:
             what = f"the run by hand of {format_instant(occurrence)} waits already"
