@@ -10,6 +10,10 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from support.postgres import _own_database, bare_postgres_url, postgres_server, postgres_url
+
+__all__ = ["_own_database", "bare_postgres_url", "open_folder", "postgres_server", "postgres_url"]
+
 for name, max_examples in {"dev": 50, "ci": 200, "long": 5_000}.items():
     settings.register_profile(
         name,
