@@ -149,6 +149,34 @@ class AddingAndReading:
         storage.add(creations([evolve(held, state=waiting.state)]))
         assert storage.history(held.id) == ()
 
+    def test_delete_asks_about_each_task_as_it_is_now(self, storage: Storage) -> None:
+        """What was found as wanted and has become something else meanwhile stays, with its history."""
+        requeued, ended = added(storage, name="n"), added(storage)
+        storage.update([requeued.id, ended.id], cancel)
+        storage.update([requeued.id], lambda given, at: handle(given, Requeue(at=at)))
+
+        def wanted(given: Task) -> bool:
+            return given.state.status == "cancelled"
+
+        assert storage.delete([requeued.id, NOBODY, ended.id], wanted) == 1
+        assert storage.get(requeued.id).state.status == "pending"
+        assert len(storage.history(requeued.id)) == 2
+        with pytest.raises(NotFound):
+            storage.get(ended.id)
+
+    def test_an_error_in_the_question_deletes_nothing(self, storage: Storage) -> None:
+        """All or none, also where the second one is asked about in vain."""
+        kept = [added(storage), added(storage)]
+
+        def broken(given: Task) -> bool:
+            if given.id == kept[1].id:
+                raise RuntimeError("nobody knows")
+            return True
+
+        with pytest.raises(RuntimeError, match="nobody knows"):
+            storage.delete([made.id for made in kept], broken)
+        assert [storage.get(made.id) for made in kept] == kept
+
 
 class Taking:
     """take and reclaim."""

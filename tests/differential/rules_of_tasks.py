@@ -20,9 +20,10 @@ from mainspring.core.creation import Accepted
 from mainspring.core.errors import Conflict, MainspringError
 from mainspring.core.ids import TaskId
 from mainspring.core.machine import Decision, handle
+from mainspring.core.matching import matches
 from mainspring.core.ports import Refused, Storage, Taken, TaskStep
 from mainspring.core.queue import Queue, QueueRef, admit, close_queue, edit_queue, open_queue
-from mainspring.core.states import LIVE, STATES, TERMINAL, Cancelling, Pending, Running, State
+from mainspring.core.states import LIVE, STATES, TERMINAL, TERMINAL_STATUSES, Cancelling, Pending, Running, State
 from mainspring.core.task import Task
 
 BUSY = 20
@@ -250,6 +251,15 @@ class TaskRules(RuleBasedStateMachine):
         task_ids = self.some(which) if really == 0 else []
         there = len({task_id for task_id in task_ids if task_id in self.picture.tasks})
         assert self.both(lambda storage: storage.delete(task_ids)) == there
+
+    @rule(which=st.lists(asked.numbers, min_size=1, max_size=3), query=asked.task_queries)
+    def delete_if_wanted(self, which: list[int], query: Any) -> None:
+        """Only what a query asks for."""
+        ended = (query.statuses & TERMINAL_STATUSES) or frozenset({"cancelled"})
+        task_ids, query = self.some(which), evolve(query, statuses=ended)
+        wanted = {id for id in task_ids if id in self.picture.tasks and matches(self.picture.tasks[id], query)}
+        assert self.both(lambda storage: storage.delete(task_ids, lambda task: matches(task, query))) == len(wanted)
+        assert not wanted & self.picture.tasks.keys()
 
     @rule(
         project=st.sampled_from([None, *PROJECTS]),

@@ -33,6 +33,7 @@ from mainspring.core.ports import (
     Taken,
     TaskQuery,
     TaskStep,
+    TaskTest,
     Unplanned,
     Upcoming,
 )
@@ -125,8 +126,8 @@ class FaultyStorage:
     async def update(self, task_ids: Sequence[TaskId], step: TaskStep) -> tuple[Decision | Refused, ...]:
         return await self._do("update", lambda: self.inner.update(task_ids, step))
 
-    async def delete(self, task_ids: Sequence[TaskId]) -> int:
-        return await self._do("delete", lambda: self.inner.delete(task_ids))
+    async def delete(self, task_ids: Sequence[TaskId], wanted: TaskTest | None = None) -> int:
+        return await self._do("delete", lambda: self.inner.delete(task_ids, wanted))
 
     async def prune(self, project: str | None, statuses: frozenset[str], before: datetime, limit: int) -> int:
         return await self._do("prune", lambda: self.inner.prune(project, statuses, before, limit))

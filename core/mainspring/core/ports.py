@@ -52,6 +52,9 @@ SUPERSEDED: Final = "superseded by a later occurrence of its schedule"
 TaskStep: TypeAlias = Callable[[Task, datetime], Decision]
 """A pure function of a task and the storage's instant."""
 
+TaskTest: TypeAlias = Callable[[Task], bool]
+"""A pure question about a task."""
+
 QueueStep: TypeAlias = Callable[[Queue, datetime], Queue]
 """A pure function of a queue's settings and the storage's instant; it gives back the same value to change nothing."""
 
@@ -218,8 +221,11 @@ class Storage(Protocol):
         """
         ...
 
-    def delete(self, task_ids: Sequence[TaskId]) -> int:
-        """Remove tasks in any state with their history; slot records stay. Returns how many there were."""
+    def delete(self, task_ids: Sequence[TaskId], wanted: TaskTest | None = None) -> int:
+        """Remove tasks in any state with their history; slot records stay. Returns how many were removed.
+
+        With ``wanted``, only those for which it is true of the task as it is in this transaction, under lock.
+        """
         ...
 
     def prune(self, project: str | None, statuses: frozenset[str], before: datetime, limit: int) -> int:
@@ -343,7 +349,7 @@ class AsyncStorage(Protocol):
         """As ``Storage.update``."""
         ...
 
-    async def delete(self, task_ids: Sequence[TaskId]) -> int:
+    async def delete(self, task_ids: Sequence[TaskId], wanted: TaskTest | None = None) -> int:
         """As ``Storage.delete``."""
         ...
 

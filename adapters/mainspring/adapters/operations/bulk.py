@@ -8,6 +8,7 @@ from typing import Final
 
 from attrs import field, frozen
 
+from mainspring.core.errors import Conflict
 from mainspring.core.machine import Decision
 from mainspring.core.ports import Refused
 
@@ -22,6 +23,16 @@ class BulkResult:
     matched: int = 0
     done: int = 0
     refused: Mapping[str, int] = field(factory=dict[str, int])
+
+
+def deleted_of(result: BulkResult, found: int, deleted: int) -> BulkResult:
+    """Add a page of tasks to be deleted; those that were not had moved on since they were found, or were gone."""
+    kept = result.refused.get(Conflict.__name__, 0) + found - deleted
+    return BulkResult(
+        matched=result.matched + found,
+        done=result.done + deleted,
+        refused={Conflict.__name__: kept} if kept else {},
+    )
 
 
 def counted(result: BulkResult, answers: Sequence[Decision | Refused]) -> BulkResult:

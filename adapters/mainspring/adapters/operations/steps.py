@@ -8,9 +8,10 @@ from datetime import datetime
 from attrs import evolve as changed
 
 from mainspring.core.commands import Cancel, Edit, Requeue, RunNow
-from mainspring.core.errors import IllegalTransition, MainspringError
+from mainspring.core.errors import Conflict, IllegalTransition, MainspringError
 from mainspring.core.machine import Decision, handle
-from mainspring.core.ports import QueueStep, Refused, ScheduleStep, TaskStep
+from mainspring.core.matching import matches
+from mainspring.core.ports import QueueStep, Refused, ScheduleStep, TaskQuery, TaskStep
 from mainspring.core.queue import Queue, QueueEdit, close_queue, edit_queue, open_queue
 from mainspring.core.schedule import Overlap, Plan, ScheduleEdit, ScheduleView
 from mainspring.core.schedule import backfill as backfill_schedule
@@ -122,6 +123,25 @@ def drain_queue(note: str) -> QueueStep:
 def resume_queue(queue: Queue, at: datetime) -> Queue:
     """Let a queue go on."""
     return open_queue(queue)
+
+
+def asked_for(query: TaskQuery, task: Task) -> bool:
+    """Tell whether a task is one of those that ``query`` asks for."""
+    return matches(task, query)
+
+
+def if_still(query: TaskQuery, step: TaskStep) -> TaskStep:
+    """Do ``step`` to a task that is still one of those that ``query`` asks for; else ``Conflict``.
+
+    What is done to many tasks finds them first; in between, each may have become another one than was asked for.
+    """
+
+    def judged(task: Task, at: datetime) -> Decision:
+        if not matches(task, query):
+            raise Conflict(str(task), "it has moved on and is none of those that were asked for", "ask again")
+        return step(task, at)
+
+    return judged
 
 
 def tried(step: TaskStep, task: Task, at: datetime) -> Decision | Refused:

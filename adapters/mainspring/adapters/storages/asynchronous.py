@@ -37,6 +37,7 @@ from mainspring.core.ports import (
     Taken,
     TaskQuery,
     TaskStep,
+    TaskTest,
     Unplanned,
     Upcoming,
 )
@@ -103,9 +104,9 @@ class AsyncOver:
         """As ``Storage.update``."""
         return await self._do(partial(self._storage.update, task_ids, step))
 
-    async def delete(self, task_ids: Sequence[TaskId]) -> int:
+    async def delete(self, task_ids: Sequence[TaskId], wanted: TaskTest | None = None) -> int:
         """As ``Storage.delete``."""
-        return await self._do(partial(self._storage.delete, task_ids))
+        return await self._do(partial(self._storage.delete, task_ids, wanted))
 
     async def prune(self, project: str | None, statuses: frozenset[str], before: datetime, limit: int) -> int:
         """As ``Storage.prune``."""

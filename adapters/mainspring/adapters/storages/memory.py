@@ -28,6 +28,7 @@ from mainspring.core.ports import (
     Taken,
     TaskQuery,
     TaskStep,
+    TaskTest,
     Unplanned,
     Upcoming,
 )
@@ -208,14 +209,14 @@ class MemoryStorage(MemoryTables):
             return Refused(task_id, error)
         return decision
 
-    def delete(self, task_ids: Sequence[TaskId]) -> int:
-        """Remove tasks with their history."""
+    def delete(self, task_ids: Sequence[TaskId], wanted: TaskTest | None = None) -> int:
+        """Remove tasks with their history, those that are (still) ``wanted``."""
         with self._writing() as now:
-            return sum([self._remove(task_id, now) for task_id in task_ids])
+            return sum([self._remove(task_id, now, wanted) for task_id in task_ids])
 
-    def _remove(self, task_id: TaskId, now: datetime) -> bool:
+    def _remove(self, task_id: TaskId, now: datetime, wanted: TaskTest | None = None) -> bool:
         task = self._tasks.rows.get(task_id)
-        if task is None:
+        if task is None or not (wanted is None or wanted(task)):
             return False
         self._put(task_id, None)
         events = self._tasks.events.pop(task_id, None)

@@ -15,9 +15,10 @@ from mainspring.adapters.storages.paging import Position, page, position, read_c
 from mainspring.core.errors import Conflict, NotFound
 from mainspring.core.events import Event
 from mainspring.core.ids import ScheduleId, TaskId
+from mainspring.core.matching import ended_before, matches
 from mainspring.core.ports import MAX_KEYS_SEEN, MAX_LIVE, Page, TaskQuery
 from mainspring.core.queue import QueueRef, queue_of
-from mainspring.core.states import LIVE, LIVE_STATUSES, TERMINAL, Cancelling, Pending, Running
+from mainspring.core.states import LIVE, LIVE_STATUSES, Cancelling, Pending, Running
 from mainspring.core.task import Task, schedule_of
 
 _Turn: TypeAlias = tuple[int, datetime, str]
@@ -237,7 +238,7 @@ class TaskTable:
         matching = [
             task
             for task in tasks
-            if task.state.status in statuses and project in (None, task.project) and _ended_before(task, before)
+            if task.state.status in statuses and project in (None, task.project) and ended_before(task, before)
         ]
         return nsmallest(limit, matching, key=lambda task: (_end(task), task.id))
 
@@ -281,7 +282,7 @@ class TaskTable:
 
     def find(self, query: TaskQuery) -> Page[Task]:
         """Find tasks, newest first."""
-        matching = (task for task in self._newest(query.after) if _matches(task, query))
+        matching = (task for task in self._newest(query.after) if matches(task, query))
         found = tuple(islice(matching, query.limit + 1))
         return page(found, query.limit)
 
@@ -290,23 +291,6 @@ class TaskTable:
         return (self.rows[TaskId(self._order[index][1])] for index in range(end - 1, -1, -1))
 
 
-def _matches(task: Task, query: TaskQuery) -> bool:
-    return (
-        task.project == query.project
-        and (not query.statuses or task.state.status in query.statuses)
-        and query.queue in (None, task.queue)
-        and query.name in (None, task.name)
-        and query.key in (None, task.key)
-        and (query.created_before is None or task.created_at < query.created_before)
-        and (query.ended_before is None or _ended_before(task, query.ended_before))
-        and query.schedule_id in (None, schedule_of(task))
-    )
-
-
 def _end(task: Task) -> datetime:
     state = task.state
     return task.created_at if isinstance(state, Pending | Running | Cancelling) else state.at
-
-
-def _ended_before(task: Task, before: datetime) -> bool:
-    return isinstance(task.state, TERMINAL) and _end(task) < before

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from attrs import evolve as changed
 
 from mainspring.adapters.operations import steps
-from mainspring.adapters.operations.bulk import MAX_PAGES, BulkResult, counted
+from mainspring.adapters.operations.bulk import MAX_PAGES, BulkResult, counted, deleted_of
 from mainspring.adapters.operations.synchronous.foundation import Foundation
 from mainspring.core.ports import MAX_PAGE, TaskQuery, TaskStep
 
@@ -13,7 +15,8 @@ from mainspring.core.ports import MAX_PAGE, TaskQuery, TaskStep
 class BulkOperations(Foundation):
     """Cancel, requeue and delete by filter: a page at a time, counted, and with a dry run.
 
-    Tasks that are created meanwhile may or may not be met.
+    Tasks that are created meanwhile may or may not be met. A task that was found is changed only if it is still one of
+    those that were asked for in the transaction that changes it; else it is counted as refused (``Conflict``).
     """
 
     def cancel_tasks(self, query: TaskQuery, reason: str = "by request", dry_run: bool = False) -> BulkResult:
@@ -32,14 +35,15 @@ class BulkOperations(Foundation):
             page = self._storage.find(changed(query, limit=MAX_PAGE, after=after))
             deleted = len(page.items)
             if page.items and not dry_run:
-                deleted = self._storage.delete([task.id for task in page.items])
-            result = changed(result, matched=result.matched + len(page.items), done=result.done + deleted)
+                deleted = self._storage.delete([task.id for task in page.items], partial(steps.asked_for, query))
+            result = deleted_of(result, len(page.items), deleted)
             after = page.cursor
             if after is None:
                 break
         return result
 
     def _to_all(self, query: TaskQuery, step: TaskStep, dry_run: bool) -> BulkResult:
+        step = steps.if_still(query, step)
         result = BulkResult()
         after = None
         for _ in range(MAX_PAGES):

@@ -16,7 +16,7 @@ from mainspring.core.events import Event
 from mainspring.core.ids import TaskId
 from mainspring.core.instants import to_micros
 from mainspring.core.machine import Decision, handle
-from mainspring.core.ports import SUPERSEDED, Gate, ScheduleStep, Taken, TaskStep
+from mainspring.core.ports import SUPERSEDED, Gate, ScheduleStep, Taken, TaskStep, TaskTest
 from mainspring.core.queue import Queue, QueueRef, QueueView
 from mainspring.core.schedule import Plan, Schedule, ScheduleEvent, ScheduleView, nudged
 from mainspring.core.states import LIVE, Pending
@@ -141,13 +141,21 @@ class Session:
             schedule_rows.write(self.connection, after)
             self.hint = True
 
-    def delete(self, task_id: TaskId) -> bool:
-        """Remove a task; tell whether there was one."""
+    def delete(self, task_id: TaskId, wanted: TaskTest | None = None) -> bool:
+        """Remove a task if it is ``wanted``; tell whether it was removed. Nothing is known of an unreadable one."""
         self.flush()
+        if wanted is not None and not self._holds(wanted, task_id):
+            return False
         there, schedule_id = task_rows.delete(self.connection, task_id)
         if schedule_id is not None:
             self._nudge(NudgeSchedule(schedule_id=schedule_id, at=self.now, failed=False))
         return there
+
+    def _holds(self, test: TaskTest, task_id: TaskId) -> bool:
+        try:
+            return test(self.read(task_id))
+        except (NotFound, CorruptHistory):
+            return False
 
     def insert_schedule(self, schedule: Schedule) -> None:
         """Insert a new schedule and its event *created*."""

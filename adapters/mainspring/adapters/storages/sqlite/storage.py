@@ -34,6 +34,7 @@ from mainspring.core.ports import (
     Taken,
     TaskQuery,
     TaskStep,
+    TaskTest,
     Unplanned,
     Upcoming,
 )
@@ -166,10 +167,10 @@ class SqliteStorage:
         with self._writing() as session:
             return tuple([_update(session, task_id, step) for task_id in task_ids])
 
-    def delete(self, task_ids: Sequence[TaskId]) -> int:
-        """Remove tasks with their history."""
+    def delete(self, task_ids: Sequence[TaskId], wanted: TaskTest | None = None) -> int:
+        """Remove tasks with their history, those that are (still) ``wanted``."""
         with self._writing() as session:
-            return sum([session.delete(task_id) for task_id in task_ids])
+            return sum([session.delete(task_id, wanted) for task_id in task_ids])
 
     def upcoming(self, queues: Sequence[str]) -> Upcoming:
         """Find the earliest instants at which there is something to do."""
