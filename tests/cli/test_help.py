@@ -11,7 +11,7 @@ import click
 import pytest
 
 from docs.blocks import ROOT
-from mainspring.cli.commands.schedule import OVERLAPS
+from mainspring.cli.changes import OVERLAPS
 from mainspring.cli.commands.task import CLASHES, STATUSES
 from mainspring.cli.main import COMMANDS, cli
 from mainspring.core.creation import ClashPolicy

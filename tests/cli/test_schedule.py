@@ -99,6 +99,63 @@ def test_the_next_instants_are_also_shown_in_the_zone() -> None:
     assert all("T03:30:00Z" in line and line.endswith("09:00 +0530") for line in upcoming)
 
 
+def test_a_schedule_is_edited_field_by_field() -> None:
+    """What is named changes, the rest stays; the answer says the version and what follows."""
+    id_ = well(
+        "schedule", "add", URL, "--cron", "0 9 * * *", "--tz", "Europe/Berlin", "--name", "nightly", "--gap", "skip",
+        "--catch-up", "at most 3", "--catch-up-window", "6h", "--max-runs", "9", "--ends-at", "2090-01-01T00:00:00Z",
+    )  # fmt: skip
+    before = read("schedule", "show", id_)["schedule"]
+    assert before["catch_up"] == {"window": "6h", "mode": {"at_most": 3}}
+    said = well("schedule", "edit", id_, "--tz", "UTC", "--overlap", "skip", "--gap", "default", "--queue", "slow")
+    assert said.startswith(f"{id_}  version 2, active, next at ")
+    after = read("schedule", "show", id_)["schedule"]
+    changed = {"version", "recurrence", "overlap", "template", "next_at", "wake_at"}
+    assert {name for name in after if after[name] != before[name]} == changed
+    assert after["recurrence"] == {**before["recurrence"], "timezone": "UTC", "gap": None}
+    assert after["template"] == {**before["template"], "queue": "slow"}
+    edited = read(
+        "schedule", "edit", id_, "https://example.com/other", "-H", "A: b", "--body", "x", "--every", "10m",
+        "--name", "", "--max-runs", "none",
+        "--ends-at", "none", "--catch-up", "latest", "--jitter", "5s", "--description", "Copies",
+        "--starts-at", "2089-01-01T00:00:00Z", "--timeout", "1m", "--retry", "never", "--priority", "2",
+    )  # fmt: skip
+    assert edited == read("schedule", "show", id_)["schedule"]
+    assert edited["template"]["call"]["url"] == "https://example.com/other"
+    assert (edited["name"], edited["max_runs"], edited["ends_at"]) == (None, None, None)
+    assert edited["catch_up"] == {"window": "6h", "mode": "latest"}
+    assert edited["recurrence"]["kind"] == "interval"
+    shown = well("schedule", "show", id_)
+    assert "catch-up     latest, within 6h" in shown
+    assert "starts       2089-01-01T00:00:00Z" in shown
+    assert "edited (recurrence, queue, overlap)" in shown
+
+
+def test_an_edit_can_be_bound_to_the_version_that_was_read() -> None:
+    """One that has moved on is a conflict."""
+    id_ = well("schedule", "add", URL, "--every", "1h")
+    well("schedule", "edit", id_, "--if-version", "1", "--max-runs", "5")
+    line = complaint(run("schedule", "edit", id_, "--if-version", "1", "--max-runs", "7"), 4)
+    assert line == f"schedule {id_}: its version is 2, not 1; read it again, then edit what is there now"
+    assert "max runs     5, 0 of them made" in well("schedule", "show", id_)
+
+
+def test_an_edit_that_says_nothing_or_too_much_is_refused() -> None:
+    """By the field."""
+    id_ = well("schedule", "add", URL, "--every", "1h")
+    assert complaint(run("schedule", "edit", id_), 2).startswith("change: nothing to change was given")
+    for options, field in (
+        (("--body", "x"), "body"),
+        (("--args", "{}"), "args"),
+        (("--max-runs", "many"), "max-runs"),
+        (("--every", "1h", "--cron", "@daily"), "cron, rrule or every"),
+        (("--catch-up", "some"), "catch_up_mode"),
+        (("--call", "work"), "import"),
+    ):
+        assert complaint(run("schedule", "edit", id_, *options), 2).startswith(f"{field}: ")
+    assert read("schedule", "show", id_)["schedule"]["version"] == 1
+
+
 def test_an_empty_list_is_well_and_empty() -> None:
     """Nothing on stdout, a word on stderr."""
     well("task", "add", URL)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 
 import pytest
 from attrs import evolve as changed
@@ -473,6 +473,16 @@ def test_an_edit_is_checked_before_anything_is_recorded(field: str, value: objec
     with pytest.raises(InvalidInput) as refused:
         decide(make_task(), Edit(at=at(1), **{field: value}))
     assert refused.value.field == field
+
+
+def test_an_edit_takes_an_instant_of_any_offset_and_refuses_one_without() -> None:
+    """What is recorded is in UTC; a naive instant is refused by its field."""
+    decision = handle(make_task(), Edit(at=at(1), due=at(60).astimezone(timezone(HOUR))))
+    assert decision.events == (TaskEdited(at=at(1), due=at(60), edit=Edit(at=at(1), due=at(60))),)
+    assert str(decision.task.scheduled_for) == str(at(60))
+    with pytest.raises(InvalidInput) as refused:
+        decide(make_task(), Edit(at=at(1), due=at(60).replace(tzinfo=None)))
+    assert refused.value.field == "due"
 
 
 def test_run_now_brings_a_task_forward() -> None:

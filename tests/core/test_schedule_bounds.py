@@ -300,6 +300,15 @@ def test_a_backfill_obeys_the_overlap_policy_or_the_one_it_is_given() -> None:
         assert world.schedule.overlap == "serial"
 
 
+@pytest.mark.parametrize("field", ["start", "end"])
+def test_a_backfill_refuses_an_instant_without_an_offset(field: str) -> None:
+    """By its name."""
+    bounds = {"start": NOW, "end": NOW + TEN, field: NOW.replace(tzinfo=None)}
+    with pytest.raises(InvalidInput) as refused:
+        backfill(view(make_schedule()), **bounds, at=NOW + HOUR)
+    assert refused.value.field == field
+
+
 def test_a_backfill_works_while_paused() -> None:
     """Like any run by hand; what has to wait waits for the end of the pause."""
     schedule = changed(make_schedule(overlap="serial"), paused=Paused(at=NOW))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timezone
 from unittest.mock import patch
 
 import pytest
@@ -9,6 +10,7 @@ from attrs import evolve as changed
 
 from mainspring.core.errors import Conflict, InvalidInput
 from mainspring.core.recurrence import Cron, Interval
+from mainspring.core.retry import Never
 from mainspring.core.schedule import (
     CatchUp,
     Paused,
@@ -17,7 +19,6 @@ from mainspring.core.schedule import (
     ScheduleEdit,
     ScheduleEvent,
     ScheduleView,
-    TaskTemplate,
     Waiting,
     edit,
     new_schedule,
@@ -67,29 +68,80 @@ def test_a_new_schedule_takes_its_options() -> None:
 
 
 @pytest.mark.parametrize(
-    "fields",
+    ("fields", "becomes"),
     [
-        {"template": TaskTemplate(call=FUNCTION)},
-        {"name": "nightly"},
-        {"name": None},
-        {"description": "Reports"},
-        {"description": None},
-        {"overlap": "skip"},
-        {"catch_up": CatchUp(mode="none")},
-        {"recurrence": QUARTERLY},
-        {},
+        ({"call": FUNCTION}, {"template": changed(TEMPLATE, call=FUNCTION)}),
+        ({"queue": "slow"}, {"template": changed(TEMPLATE, queue="slow")}),
+        ({"priority": 7}, {"template": changed(TEMPLATE, priority=7)}),
+        ({"retry": Never()}, {"template": changed(TEMPLATE, retry=Never())}),
+        ({"timeout": HOUR}, {"template": changed(TEMPLATE, timeout=HOUR)}),
+        ({"name": "nightly"}, {"name": "nightly"}),
+        ({"name": None}, {"name": None}),
+        ({"description": "Reports"}, {"description": "Reports"}),
+        ({"description": None}, {"description": None}),
+        ({"overlap": "skip"}, {"overlap": "skip"}),
+        ({"catch_up_mode": "none"}, {"catch_up": CatchUp(mode="none")}),
+        ({"catch_up_window": DAY}, {"catch_up": CatchUp(window=DAY)}),
+        ({"jitter": MINUTE}, {"jitter": MINUTE}),
+        ({"ends_at": NOW + DAY}, {"ends_at": NOW + DAY}),
+        (
+            {"recurrence": QUARTERLY, "overlap": "skip"},
+            {"recurrence": QUARTERLY, "overlap": "skip", "next_at": at(655), "wake_at": at(655)},
+        ),
+        ({}, {}),
     ],
 )
-def test_an_edit_changes_what_it_names_and_nothing_else(fields: dict[str, object]) -> None:
-    """Fields left out stay; the version goes up; the history says that there was an edit."""
+def test_an_edit_changes_what_it_names_and_nothing_else(fields: dict[str, object], becomes: dict[str, object]) -> None:
+    """Fields left out stay; the version goes up; the history says what was edited."""
     schedule = make_schedule(name="old", description="Old")
     written = edit(ScheduleView(schedule=schedule, live=()), ScheduleEdit(**fields), NOW - MINUTE)
-    moved = {"next_at": at(655), "wake_at": at(655)} if "recurrence" in fields else {}
     assert written == Plan(
-        schedule=changed(schedule, version=2, **fields, **moved),
+        schedule=changed(schedule, version=2, **becomes),
         read_version=1,
-        events=(ScheduleEvent(at=NOW - MINUTE, kind="edited"),),
+        events=(ScheduleEvent(at=NOW - MINUTE, kind="edited", note=", ".join(fields)),),
     )
+
+
+def test_of_two_edits_none_is_lost() -> None:
+    """Each changes its own fields of the schedule as it then is, also within the template and the catch-up."""
+    world = World(make_schedule())
+    first = ({"queue": "slow"}, {"priority": 3}, {"catch_up_mode": "latest"}, {"catch_up_window": DAY})
+    for fields in first:
+        world.edit(NOW - MINUTE, **fields)
+    assert (world.schedule.template.queue, world.schedule.template.priority) == ("slow", 3)
+    assert world.schedule.catch_up == CatchUp(mode="latest", window=DAY)
+
+
+def test_an_edit_of_another_version_is_refused() -> None:
+    """Who names the version that he read changes nothing that he has not seen."""
+    view = ScheduleView(schedule=changed(make_schedule(), version=4), live=())
+    assert edit(view, ScheduleEdit(queue="slow"), NOW - MINUTE, version=4).schedule.version == 5
+    for version in (3, 5):
+        with pytest.raises(Conflict) as refused:
+            edit(view, ScheduleEdit(queue="slow"), NOW - MINUTE, version=version)
+        what = f"its version is 4, not {version}; read it again, then edit what is there now"
+        assert str(refused.value) == f"schedule {SCHEDULE_ID}: {what}"
+
+
+@pytest.mark.parametrize("field", ["starts_at", "ends_at"])
+def test_an_instant_without_an_offset_is_refused_by_its_name(field: str) -> None:
+    """By creation and by edit; one with another offset is kept in UTC."""
+    naive, other = NOW.replace(tzinfo=None), NOW.astimezone(timezone(HOUR))
+    for make in (_made, _edited):
+        with pytest.raises(InvalidInput) as refused:
+            make(**{field: naive})
+        assert refused.value.field == field
+        found = getattr(make(**{field: other}), field)
+        assert (found, found.tzinfo) == (NOW, UTC)
+
+
+def _made(**fields: datetime) -> Schedule:
+    return new_schedule(schedule_id=SCHEDULE_ID, recurrence=HOURLY, template=TEMPLATE, at=NOW, **fields)
+
+
+def _edited(**fields: datetime) -> Schedule:
+    view = ScheduleView(schedule=make_schedule(), live=())
+    return edit(view, ScheduleEdit(**fields), NOW - MINUTE).schedule
 
 
 def test_an_edit_of_anything_but_the_rule_keeps_the_next_occurrence() -> None:
@@ -103,9 +155,7 @@ def test_an_edit_of_anything_but_the_rule_keeps_the_next_occurrence() -> None:
 def test_what_came_due_before_an_edit_is_judged_as_it_was() -> None:
     """The old rule, template and policies hold up to the edit, the new ones after it: no occurrence is lost."""
     world = World(make_schedule(overlap="allow_all"))
-    written = world.edit(
-        NOW + 20 * MINUTE, recurrence=HOURLY, overlap="skip", template=TaskTemplate(call=FUNCTION), name="new"
-    )
+    written = world.edit(NOW + 20 * MINUTE, recurrence=HOURLY, overlap="skip", call=FUNCTION, name="new")
     assert [task.scheduled_for for task in written.tasks] == [NOW, NOW + 10 * MINUTE, NOW + 20 * MINUTE]
     assert {task.call for task in written.tasks} == {TEMPLATE.call}
     assert (world.schedule.next_at, world.schedule.wake_at) == (NOW + HOUR, NOW + HOUR)

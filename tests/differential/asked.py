@@ -205,8 +205,11 @@ def schedule_edits(draw: st.DrawFn, before: Schedule, at: datetime) -> ScheduleE
     values: dict[str, st.SearchStrategy[Any]] = {
         "overlap": overlaps,
         "name": st.sampled_from(NAMES),
-        "catch_up": catch_ups,
-        "template": templates,
+        "catch_up_mode": catch_ups.map(lambda catch_up: catch_up.mode),
+        "catch_up_window": catch_ups.map(lambda catch_up: catch_up.window),
+        "call": templates.map(lambda template: template.call),
+        "queue": templates.map(lambda template: template.queue),
+        "retry": templates.map(lambda template: template.retry),
     }
     if before.max_runs is None:
         values["recurrence"] = recurrences(at)

@@ -2,10 +2,10 @@
 
 from mainspring.adapters.engine import EngineSettings
 from mainspring.adapters.executors.context import Context
-from mainspring.adapters.operations import ScheduleRequest, TaskRequest
+from mainspring.adapters.operations import ScheduleChange, ScheduleRequest, TaskRequest
 from mainspring.app.delivery import Delivery
 from mainspring.app.mainspring import Mainspring, SyncMainspring
-from mainspring.app.options import ScheduleOptions, TaskOptions
+from mainspring.app.options import ScheduleChanges, ScheduleOptions, TaskOptions
 from mainspring.core.queue import QueueEdit, Rate
 from mainspring.core.retry import (
     MERGENT,
@@ -18,11 +18,14 @@ from mainspring.core.retry import (
     Never,
     Polynomial,
 )
+from mainspring.core.schedule import AtMost, CatchUp
 from mainspring.core.task import FollowUp, FunctionCall, HttpCall
 
 __all__ = [
     "MERGENT",
     "MERGENT_SCHEDULE",
+    "AtMost",
+    "CatchUp",
     "Context",
     "Delivery",
     "DoublingThenLinear",
@@ -39,6 +42,8 @@ __all__ = [
     "Polynomial",
     "QueueEdit",
     "Rate",
+    "ScheduleChange",
+    "ScheduleChanges",
     "ScheduleOptions",
     "ScheduleRequest",
     "SyncMainspring",

@@ -12,11 +12,19 @@ from typing import Final, TypeAlias, TypeVar, Unpack
 from mainspring.adapters.chance import SystemEntropy
 from mainspring.adapters.engine import EngineSettings, Worker
 from mainspring.adapters.executors.registry import FunctionRegistry
-from mainspring.adapters.operations import Operations, ScheduleRequest, SyncOperations, TaskRequest, call_of
+from mainspring.adapters.operations import (
+    Operations,
+    ScheduleChange,
+    ScheduleRequest,
+    SyncOperations,
+    TaskRequest,
+    call_of,
+)
 from mainspring.app.delivery import Delivery
-from mainspring.app.options import ScheduleOptions, TaskOptions, refuse_unknown
+from mainspring.app.options import CallOptions, ScheduleChanges, ScheduleOptions, TaskOptions, refuse_unknown
 from mainspring.app.thread import WorkerThread
 from mainspring.app.wiring import DEFAULT_STORE, Store, make_executor, open_store, worker_name
+from mainspring.core.commands import UNSET
 from mainspring.core.errors import InvalidInput
 from mainspring.core.ports import Executor
 from mainspring.core.schedule import Schedule
@@ -28,6 +36,8 @@ Target: TypeAlias = Call | str | Callable[..., object]
 
 _TASK_OPTIONS: Final = TaskOptions.__required_keys__ | TaskOptions.__optional_keys__
 _SCHEDULE_OPTIONS: Final = ScheduleOptions.__required_keys__ | ScheduleOptions.__optional_keys__
+_SCHEDULE_CHANGES: Final = ScheduleChanges.__required_keys__ | ScheduleChanges.__optional_keys__
+_CALL_OPTIONS: Final = CallOptions.__required_keys__ | CallOptions.__optional_keys__
 
 
 class _Register:
@@ -104,8 +114,40 @@ class _Register:
             jitter=options.get("jitter"),
         )
 
+    def schedule_change(self, target: Target | None, changes: ScheduleChanges) -> ScheduleChange:
+        """Make a change of what ``change_schedule`` was given."""
+        refuse_unknown("change_schedule", changes, _SCHEDULE_CHANGES)
+        of_call = [name for name in changes if name in _CALL_OPTIONS]
+        if target is None and of_call:
+            raise InvalidInput(of_call[0], "it belongs to a call", "name what to call, too")
+        return ScheduleChange(
+            call=UNSET if target is None else _call(self.target(target), changes),
+            cron=changes.get("cron", UNSET),
+            seconds=changes.get("seconds", UNSET),
+            rrule=changes.get("rrule", UNSET),
+            every=changes.get("every", UNSET),
+            timezone=changes.get("timezone", UNSET),
+            days=changes.get("days", UNSET),
+            gap=changes.get("gap", UNSET),
+            fold=changes.get("fold", UNSET),
+            dtstart=changes.get("dtstart", UNSET),
+            name=changes.get("name", UNSET),
+            description=changes.get("description", UNSET),
+            queue=changes.get("queue", UNSET),
+            priority=changes.get("priority", UNSET),
+            retry=changes.get("retry", UNSET),
+            timeout=changes.get("timeout", UNSET),
+            overlap=changes.get("overlap", UNSET),
+            catch_up_mode=changes.get("catch_up_mode", UNSET),
+            catch_up_window=changes.get("catch_up_window", UNSET),
+            starts_at=changes.get("starts_at", UNSET),
+            ends_at=changes.get("ends_at", UNSET),
+            max_runs=changes.get("max_runs", UNSET),
+            jitter=changes.get("jitter", UNSET),
+        )
 
-def _call(target: Call | str, options: TaskOptions | ScheduleOptions) -> Call:
+
+def _call(target: Call | str, options: CallOptions) -> Call:
     return call_of(target, options.get("arguments"), body=options.get("body"), headers=options.get("headers"))
 
 
@@ -123,6 +165,17 @@ class SyncMainspring(SyncOperations):
     def schedule(self, target: Target, **options: Unpack[ScheduleOptions]) -> Schedule:
         """Create a schedule that calls ``target`` by ``cron``, by ``rrule``, or ``every`` so often."""
         return self.create_schedule(self._register.schedule_request(target, options))
+
+    def change_schedule(
+        self,
+        schedule_id: str,
+        target: Target | None = None,
+        *,
+        version: int | None = None,
+        **changes: Unpack[ScheduleChanges],
+    ) -> Schedule:
+        """Change what is named of a schedule; ``version``: only if it is still of the version that was read."""
+        return self.edit_schedule(schedule_id, self._register.schedule_change(target, changes), version)
 
 
 class Mainspring(Operations):
@@ -167,6 +220,17 @@ class Mainspring(Operations):
     async def schedule(self, target: Target, **options: Unpack[ScheduleOptions]) -> Schedule:
         """Create a schedule that calls ``target`` by ``cron``, by ``rrule``, or ``every`` so often."""
         return await self.create_schedule(self._register.schedule_request(target, options))
+
+    async def change_schedule(
+        self,
+        schedule_id: str,
+        target: Target | None = None,
+        *,
+        version: int | None = None,
+        **changes: Unpack[ScheduleChanges],
+    ) -> Schedule:
+        """Change what is named of a schedule; ``version``: only if it is still of the version that was read."""
+        return await self.edit_schedule(schedule_id, self._register.schedule_change(target, changes), version)
 
     async def run(self, settings: EngineSettings | None = None, *, signals: bool = True) -> None:
         """Run a worker until it is told to stop: by SIGTERM or SIGINT (only in the main thread), or by cancelling.

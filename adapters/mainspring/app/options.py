@@ -1,4 +1,4 @@
-"""The keyword arguments of ``enqueue`` and ``schedule``, as types that checkers and editors know."""
+"""The keyword arguments of ``enqueue``, ``schedule`` and the like, as types that checkers and editors know."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TypedDict
 from mainspring.adapters.operations.intake import Duration, Instant, Json, Retry
 from mainspring.core.creation import ClashPolicy
 from mainspring.core.recurrence import DayRule, Fold, Gap
-from mainspring.core.schedule import CatchUp, Overlap
+from mainspring.core.schedule import CatchUp, CatchUpMode, Overlap
 from mainspring.core.task import FollowUp
 
 
@@ -73,6 +73,37 @@ class ScheduleOptions(CallOptions, total=False):
     ends_at: Instant | None
     max_runs: int | None
     jitter: Duration | None
+
+
+class ScheduleChanges(CallOptions, total=False):
+    """What is to become of a schedule; what is not named stays as it is.
+
+    As in ``ScheduleOptions``; at most one of ``cron``, ``rrule``, ``every``. ``None`` takes a name, a description, a
+    start, an end or a number of runs away, and gives ``gap`` and ``fold`` the default of the kind of rule.
+    """
+
+    cron: str
+    seconds: bool
+    rrule: str
+    every: Duration
+    timezone: str
+    days: DayRule
+    gap: Gap | None
+    fold: Fold | None
+    dtstart: Instant
+    name: str | None
+    description: str | None
+    queue: str
+    priority: int
+    retry: Retry
+    timeout: Duration
+    overlap: Overlap
+    catch_up_mode: CatchUpMode | str
+    catch_up_window: Duration
+    starts_at: Instant | None
+    ends_at: Instant | None
+    max_runs: int | None
+    jitter: Duration
 
 
 def refuse_unknown(function: str, given: Iterable[str], known: Iterable[str]) -> None:

@@ -18,14 +18,19 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-class CallOptions(TypedDict):
-    """What ``call_options`` hands to a command."""
+class CallParts(TypedDict):
+    """What says what to call."""
 
     url: str | None
     body: str | None
     header: tuple[str, ...]
     call: str | None
     args: str | None
+
+
+class CallOptions(CallParts):
+    """What ``call_options`` hands to a command."""
+
     import_: str | None
     queue: str
     priority: int
@@ -42,13 +47,17 @@ import_option: Final = click.option(
     help="The module that registers the functions; its Mainspring is used.",
 )
 
-_OPTIONS: Final = (
+call_parts: Final = (
     click.argument("url", required=False),
     click.option("--body", metavar="TEXT|@FILE|-", help="What to send: a text, a file, or standard input (-)."),
     click.option("-H", "--header", metavar="'K: V'", multiple=True, help="A header to send; may be repeated."),
     click.option("--call", metavar="NAME", help="Call a registered function instead of a URL; needs --import."),
     click.option("--args", metavar="JSON", help="The function's keyword arguments, as a JSON object."),
     import_option,
+)
+
+_OPTIONS: Final = (
+    *call_parts,
     click.option("--queue", default="default", show_default=True, help="The queue that it waits in."),
     click.option("--priority", type=int, default=0, show_default=True, help="Higher runs first within a queue."),
     click.option("--retry", metavar="POLICY", help="The retry policy, e.g. mergent, never or 'fixed(5s, attempts=3)'."),
@@ -63,7 +72,7 @@ def call_options(command: F) -> F:
     return command
 
 
-def call_from(options: CallOptions, app: Mainspring | None) -> Call:
+def call_from(options: CallParts, app: Mainspring | None) -> Call:
     """Make the call that the options describe; a function's is checked against those that ``app`` registers."""
     from mainspring.core.task import FunctionCall, HttpCall
 

@@ -25,7 +25,7 @@ from mainspring.core.events import (
 )
 from mainspring.core.instants import format_duration, format_instant
 from mainspring.core.retry import NAMED, Failure, RetryPolicy
-from mainspring.core.schedule import Buffered, Coalesced, Created, Skipped, SlotOutcome
+from mainspring.core.schedule import AtMost, Buffered, CatchUp, Coalesced, Created, Skipped, SlotOutcome
 from mainspring.core.states import Cancelled, Cancelling, Expired, Failed, Pending, Running, State, Succeeded
 from mainspring.core.task import Call, FunctionCall, HttpCall
 
@@ -143,6 +143,12 @@ def event_words(event: Event) -> str:  # noqa: C901  one case an event
             return f"a late report of run {run} on {worker} was dropped ({report})"
         case _:
             assert_never(event)
+
+
+def catch_up_words(catch_up: CatchUp) -> str:
+    """Say which missed occurrences run."""
+    mode = f"at most {catch_up.mode.count}" if isinstance(catch_up.mode, AtMost) else catch_up.mode
+    return f"{mode}, within {format_duration(catch_up.window)}"
 
 
 def slot_words(outcome: SlotOutcome) -> str:

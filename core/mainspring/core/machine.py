@@ -70,7 +70,7 @@ from mainspring.core.events import (
     TaskForwarded,
     TaskRequeued,
 )
-from mainspring.core.instants import format_instant
+from mainspring.core.instants import format_instant, require_utc
 from mainspring.core.retry import Failure, GiveUp, RetryAt, judge
 from mainspring.core.states import (
     TERMINAL,
@@ -356,6 +356,8 @@ def _expire(task: Task, command: Expire) -> tuple[Event, ...]:
 def _edit(task: Task, command: Edit) -> tuple[Event, ...]:
     if not isinstance(task.state, Pending):
         raise _refuse(task, "edit", "only a pending task can be edited")
+    if not isinstance(command.due, Unset):
+        command = changed(command, due=require_utc("due", command.due))
     due = _either(command.due, task.state.due)
     if due == task.state.due and _edited(task, command) == task:  # this also checks the new values
         return ()

@@ -16,7 +16,7 @@ from mainspring.core.commands import Edit
 from mainspring.core.errors import Conflict, IllegalTransition, InvalidInput, NotFound, Unavailable
 from mainspring.core.ports import ScheduleQuery, TaskQuery
 from mainspring.core.recurrence import Interval
-from mainspring.core.schedule import ScheduleEdit, TaskTemplate
+from mainspring.core.schedule import ScheduleEdit
 from mainspring.core.states import Pending, Succeeded
 from mainspring.core.task import FunctionCall, HttpCall
 
@@ -266,7 +266,9 @@ def test_an_edit_is_checked_like_a_creation(door: Any) -> None:
         door.edit_task(task.id, Edit(at=task.created_at, call=unknown))
     schedule = door.schedule("add", arguments={"a": 1}, every="1h")
     with pytest.raises(InvalidInput):
-        door.edit_schedule(schedule.id, ScheduleEdit(template=TaskTemplate(call=unknown)))
+        door.edit_schedule(schedule.id, ScheduleEdit(call=unknown))
+    with pytest.raises(InvalidInput):
+        door.change_schedule(schedule.id, unknown)
     assert door.get_task(task.id) == task
     assert door.get_schedule(schedule.id) == schedule
 

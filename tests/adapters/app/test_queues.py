@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 from attrs import evolve
 
 from mainspring.adapters.operations import steps
-from mainspring.app import Context, FunctionCall, Mainspring, QueueEdit, Rate, TaskRequest
+from mainspring.app import FunctionCall, Mainspring, QueueEdit, Rate, TaskRequest
 from mainspring.core.commands import Start
 from mainspring.core.creation import Accepted
 from mainspring.core.errors import Conflict, InvalidInput, NotFound
@@ -25,37 +23,6 @@ from mainspring.core.schedule import Created, ScheduleEdit, Skipped
 HOUR = timedelta(hours=1)
 Door = Callable[..., Any]
 WORK = TaskRequest(call=FunctionCall(function="work"))
-
-
-@pytest.fixture(params=["memory", "sqlite"])
-def app(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Mainspring]:
-    store = "memory:" if request.param == "memory" else f"sqlite:///{tmp_path / 'main.db'}"
-    with Mainspring(store) as opened:
-
-        @opened.task("work")
-        def work(context: Context) -> bool:
-            context.log("at it")
-            context.progress(0.5, "half")
-            return context.heartbeat()
-
-        yield opened
-
-
-@pytest.fixture(params=["synchronous", "asynchronous"])
-def door(request: pytest.FixtureRequest, app: Mainspring) -> Door:
-    """Call an operation by its name, in one colour or the other."""
-
-    def call(name: str, *args: object, **options: object) -> Any:
-        if request.param == "synchronous":
-            return getattr(app.sync, name)(*args, **options)
-
-        async def awaited() -> object:
-            answer = getattr(app, name)(*args, **options)
-            return await answer if inspect.isawaitable(answer) else answer
-
-        return asyncio.run(awaited())
-
-    return call
 
 
 def test_a_queue_is_set_paused_drained_resumed_and_forgotten(door: Door) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from hashlib import sha256
 from itertools import islice
-from typing import Final, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from attrs import evolve as changed
 from attrs import frozen
@@ -21,7 +21,7 @@ from mainspring.core.queue import Queue
 from mainspring.core.recurrence import Cron, DayRule, Fold, Gap, Interval, Recurrence, RRule
 from mainspring.core.retry import MERGENT, MERGENT_SCHEDULE, RetryPolicy
 from mainspring.core.retry_text import parse_retry
-from mainspring.core.schedule import CatchUp, Overlap, Schedule, TaskTemplate, new_schedule
+from mainspring.core.schedule import AtMost, CatchUp, CatchUpMode, Overlap, Schedule, TaskTemplate, new_schedule
 from mainspring.core.task import (
     DEFAULT_PROJECT,
     DEFAULT_QUEUE,
@@ -37,6 +37,7 @@ from mainspring.core.task import new_task as core_new_task
 RFC_GAP: Final[Gap] = "offset_before"
 RFC_FOLD: Final[Fold] = "first"
 """RFC 5545's own policies (§3.3.5), which an RRULE has unless another is asked for."""
+CATCH_UP_MODES: Final[tuple[Literal["none", "latest", "all"], ...]] = ("none", "latest", "all")
 MAX_BATCH: Final = 10_000
 """How many tasks one call may create."""
 
@@ -152,6 +153,19 @@ def retry_of(value: Retry | None, default: RetryPolicy) -> RetryPolicy:
     if not isinstance(value, str):
         return value
     return parse_retry(value)
+
+
+def catch_up_of(field: str, value: CatchUpMode | str) -> CatchUpMode:
+    """Read a catch-up mode that may be a text: ``none``, ``latest``, ``all``, or how many at most (``at most 3``)."""
+    if not isinstance(value, str):
+        return value
+    for mode in CATCH_UP_MODES:
+        if value == mode:
+            return mode
+    count = value.removeprefix("at most ").strip()
+    if not (count.isascii() and count.isdigit() and len(count) < 8):
+        raise InvalidInput(field, f"{value[:40]!r} is no mode", "use none, latest, all or 'at most N'")
+    return AtMost(int(count))
 
 
 def task_of(request: TaskRequest, at: datetime, entropy: Entropy) -> Task:

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from attrs import evolve as changed
 
+from mainspring.adapters.operations.changes import ScheduleChange, edited
 from mainspring.core.commands import Cancel, Edit, Requeue, RunNow
 from mainspring.core.errors import Conflict, IllegalTransition, MainspringError
 from mainspring.core.machine import Decision, handle
@@ -75,11 +76,13 @@ def resume(view: ScheduleView, at: datetime) -> Plan:
     return resume_schedule(view, at)
 
 
-def change(edit: ScheduleEdit) -> ScheduleStep:
-    """Edit a schedule."""
+def change(change: ScheduleChange | ScheduleEdit, version: int | None) -> ScheduleStep:
+    """Edit a schedule as it is then; ``version``: only if it is of that version."""
 
     def step(view: ScheduleView, at: datetime) -> Plan:
-        return edit_schedule(view, edit, at)
+        if isinstance(change, ScheduleEdit):
+            return edit_schedule(view, change, at, version)
+        return edited(view, change, at, version)
 
     return step
 

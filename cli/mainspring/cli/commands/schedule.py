@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, Unpack, cast
 import click
 
 from mainspring.cli.calls import CallOptions, call_from, call_options
+from mainspring.cli.changes import OVERLAPS, ChangeOptions, catch_up_options, change_from, change_options
 from mainspring.cli.invocation import Invocation, json_option, pass_invocation, store_option
 from mainspring.cli.lazy import OrderedGroup
 from mainspring.cli.rules import DAYS, FOLDS, GAPS
@@ -17,10 +18,7 @@ if TYPE_CHECKING:
 
     from mainspring.app import SyncMainspring
     from mainspring.core.recurrence import DayRule, Fold, Gap, Recurrence
-    from mainspring.core.schedule import Overlap, Plan, Schedule, ScheduleEvent, Slot
-
-OVERLAPS: Final = ("serial", "skip", "buffer_one", "buffer_all", "cancel_other", "allow_all")
-"""As in ``mainspring.core.schedule``, which is not imported to show a help; a test compares them."""
+    from mainspring.core.schedule import CatchUp, Overlap, Plan, Schedule, ScheduleEvent, Slot
 
 UPCOMING: Final = 5
 SLOTS: Final = 10
@@ -48,6 +46,8 @@ class _AddOptions(CallOptions):
     name: str | None
     description: str | None
     overlap: str
+    catch_up: str | None
+    catch_up_window: str | None
     as_json: bool
 
 
@@ -75,6 +75,8 @@ class _AddOptions(CallOptions):
     show_default=True,
     help="What happens when it fires while a task of it has not ended.",
 )
+@catch_up_options[0]
+@catch_up_options[1]
 @json_option
 @store_option
 @pass_invocation
@@ -106,6 +108,7 @@ def add(invocation: Invocation, **options: Unpack[_AddOptions]) -> None:
         retry=options["retry"],
         timeout=options["timeout"],
         overlap=cast("Overlap", options["overlap"]),
+        catch_up=_catch_up(options["catch_up"], options["catch_up_window"]),
         days=cast("DayRule", options["days"] or "debian"),
         gap=cast("Gap | None", options["gap"]),
         fold=cast("Fold | None", options["fold"]),
@@ -118,6 +121,18 @@ def add(invocation: Invocation, **options: Unpack[_AddOptions]) -> None:
     with creating(invocation, app) as operations:
         made = operations.create_schedule(request)
     _show_added(made, options["as_json"])
+
+
+def _catch_up(mode: str | None, window: str | None) -> CatchUp:
+    from mainspring.adapters.operations.intake import catch_up_of
+    from mainspring.core.instants import parse_duration
+    from mainspring.core.schedule import CatchUp
+
+    default = CatchUp()
+    return CatchUp(
+        mode=default.mode if mode is None else catch_up_of("catch_up_mode", mode),
+        window=default.window if window is None else parse_duration("catch_up_window", window),
+    )
 
 
 @schedule.command("ls")
@@ -176,6 +191,35 @@ def show(invocation: Invocation, id_: str, as_json: bool) -> None:
         )
         return
     _show_schedule(found, upcoming, slots, history)
+
+
+class _EditOptions(ChangeOptions):
+    if_version: int | None
+    as_json: bool
+
+
+@schedule.command()
+@click.argument("id_", metavar="ID")
+@change_options
+@click.option("--if-version", metavar="N", type=int, help="Only if it is still of this version, which you have read.")
+@json_option
+@store_option
+@pass_invocation
+def edit(invocation: Invocation, id_: str, **options: Unpack[_EditOptions]) -> None:
+    """Change what is named of a schedule; the rest stays as it is.
+
+    Tasks that it has created stay as they are; a new rule holds from now on. Of two edits at once none is lost.
+    """
+    from mainspring.cli.wiring import existing, load_app
+
+    app = load_app(options["import_"])
+    change = change_from(options, app)
+    with existing(invocation, app) as operations:
+        made = operations.edit_schedule(id_, change, options["if_version"])
+    if options["as_json"]:
+        _show_added(made, as_json=True)
+    else:
+        click.echo(f"{made.id}  version {made.version}, {_state(made)}")
 
 
 @schedule.command()
@@ -334,7 +378,7 @@ def _show_schedule(
     found: Schedule, upcoming: list[datetime], slots: tuple[Slot, ...], history: tuple[ScheduleEvent, ...]
 ) -> None:
     from mainspring.cli.output import print_fields, printable
-    from mainspring.cli.words import call_words, moment, retry_words, slot_words, span
+    from mainspring.cli.words import call_words, catch_up_words, moment, retry_words, slot_words, span
     from mainspring.core.recurrence import explain, load_zone
 
     template = found.template
@@ -350,9 +394,12 @@ def _show_schedule(
             ("queue", f"{template.queue}, priority {template.priority}"),
             ("retry", f"{retry_words(template.retry)}, timeout {span(template.timeout)}"),
             ("overlap", found.overlap),
+            ("catch-up", catch_up_words(found.catch_up)),
+            *_bounds(found),
             ("created", moment(found.created_at)),
             ("tasks made", str(found.fired)),
             ("last fired", moment(found.last_fired)),
+            ("version", str(found.version)),
         ]
     )
     click.echo("next, were it not paused" if found.paused else "next")
@@ -368,3 +415,15 @@ def _show_schedule(
     click.echo("history")
     for event in history:
         click.echo(f"  {moment(event.at)}  {event.kind}{f' ({printable(event.note)})' if event.note else ''}")
+
+
+def _bounds(found: Schedule) -> list[tuple[str, str]]:
+    """What bounds the rule, as far as anything does."""
+    from mainspring.cli.words import moment, span
+
+    said = [(name, moment(at)) for name, at in (("starts", found.starts_at), ("ends", found.ends_at)) if at]
+    if found.max_runs is not None:
+        said.append(("max runs", f"{found.max_runs}, {found.runs} of them made"))
+    if found.jitter:
+        said.append(("jitter", span(found.jitter)))
+    return said

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mainspring.adapters.operations import steps
+from mainspring.adapters.operations.changes import ScheduleChange
 from mainspring.adapters.operations.intake import Instant, ScheduleRequest, instant_of, schedule_of
 from mainspring.adapters.operations.synchronous.foundation import Foundation
 from mainspring.core.commands import Unset
@@ -31,11 +32,17 @@ class ScheduleOperations(Foundation):
         """Find schedules, newest first, a page at a time."""
         return self._storage.find_schedules(query)
 
-    def edit_schedule(self, schedule_id: str, edit: ScheduleEdit) -> Schedule:
-        """Change a schedule; tasks that it has created stay as they are."""
-        if not isinstance(edit.template, Unset):
-            self._check(edit.template.call)
-        return (self._storage.update_schedule(ScheduleId(schedule_id), steps.change(edit))).schedule
+    def edit_schedule(
+        self, schedule_id: str, change: ScheduleChange | ScheduleEdit, version: int | None = None
+    ) -> Schedule:
+        """Change a schedule; tasks that it has created stay as they are.
+
+        The change is applied to the schedule as it is at that moment, so that of two changes at once none is lost.
+        ``Conflict`` if ``version`` is given and is not the schedule's any more.
+        """
+        if not isinstance(change.call, Unset):
+            self._check(change.call)
+        return (self._storage.update_schedule(ScheduleId(schedule_id), steps.change(change, version))).schedule
 
     def pause_schedule(self, schedule_id: str, note: str = "") -> Schedule:
         """Pause a schedule: its occurrences are skipped from now on."""
