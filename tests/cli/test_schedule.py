@@ -76,10 +76,12 @@ def test_a_schedule_is_paused_run_by_hand_resumed_and_removed() -> None:
     created = well("schedule", "run", id_)
     task_id = created.split()[-1]
     assert created == f"{id_}  created task {task_id}"
+    assert well("schedule", "run", id_) == created, "within ten seconds it is the same request"
+    well("schedule", "edit", id_, "--description", "another one")
     assert well("schedule", "run", id_) == f"{id_}  waits for an earlier task to end"
     assert well("schedule", "resume", id_).startswith(f"{id_}  active, next at ")
     shown = read("schedule", "show", id_)
-    assert [event["kind"] for event in shown["history"]] == ["created", "paused", "ran", "ran", "resumed"]
+    assert [event["kind"] for event in shown["history"]] == ["created", "paused", "ran", "edited", "ran", "resumed"]
     assert [SCHEDULE_EVENT.of(event, "event") for event in shown["history"]]
     assert [SLOT.of(slot, "slot").manual for slot in shown["slots"]] == [True, True]
     assert [slot["outcome"]["kind"] for slot in shown["slots"]] == ["buffered", "created"]

@@ -313,11 +313,22 @@ class Firing:
         event = storage.history(waiting.id)[-1]
         assert getattr(event, "reason", None) == SUPERSEDED
 
+    def test_a_run_by_hand_that_is_asked_for_again_answers_as_the_first(self, storage: Storage) -> None:
+        """Clients re-send after a lost answer, also within one tick of the clock: one task, one record, one event."""
+        made = added_schedule(storage, late=-HOUR)
+        now = storage.now()
+        first, again = (storage.update_schedule(made.id, lambda view, at: run_now(view, now)) for _ in range(2))
+        assert again.slots == first.slots
+        assert again.schedule == first.schedule == storage.get_schedule(made.id)
+        assert storage.slots(made.id) == first.slots
+        assert _live(storage, made.id) == tuple(task.id for task in first.tasks)
+        assert [event.kind for event in storage.schedule_history(made.id)] == ["created", "ran"]
+
     @pytest.mark.parametrize("failed", [False, True])
     def test_the_end_of_a_task_nudges_a_schedule_that_waits(self, storage: Storage, failed: bool) -> None:
         """In the same transaction: it is due at once, knows how the task ended, and has a new version."""
         made = added_schedule(storage, late=MINUTE + SECOND, recurrence=Interval(every=HOUR, anchor=storage.now()))
-        storage.update_schedule(made.id, run_now)
+        storage.update_schedule(made.id, lambda view, at: run_now(view, at - MINUTE))
         storage.update_schedule(made.id, run_now)
         (task_id,) = _live(storage, made.id)
         before = storage.get_schedule(made.id)

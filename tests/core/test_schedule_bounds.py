@@ -116,7 +116,7 @@ def test_those_that_wait_count_and_those_skipped_do_not() -> None:
 def test_runs_by_hand_do_not_count() -> None:
     """``runs`` counts what the rule made, ``fired`` everything."""
     world = World(make_schedule(max_runs=2, overlap="serial"))
-    world.run_now(NOW - SECOND)
+    world.run_now(NOW - MINUTE)
     world.run_now(NOW - TICK)
     world.plan(NOW)
     assert outcomes(world) == ["created", "buffered", "buffered"]

@@ -504,6 +504,32 @@ def test_run_now_obeys_the_overlap_policy() -> None:
         assert world.records[at(1), True] == outcome
 
 
+@pytest.mark.parametrize("overlap", ["skip", "serial", "allow_all"])
+def test_a_second_run_now_within_ten_seconds_answers_as_the_first(overlap: Overlap) -> None:
+    """Also at the same instant, or when the clock went back a little: nothing is written, the slot is the first one."""
+    world = with_live(overlap)
+    first = world.run_now(at(20))
+    for second in (20, 15, 30):
+        again = world.run_now(at(second))
+        assert again == Plan(schedule=first.schedule, read_version=first.schedule.version, slots=first.slots)
+    assert len(world.run_now(at(30.000001)).events) == 1
+
+
+def test_run_now_after_an_edit_is_a_new_request() -> None:
+    """Who corrects a schedule and runs it again wants to see what the correction does."""
+    world = World(make_schedule(overlap="allow_all"))
+    world.run_now(at(1))
+    world.edit(at(2), description="mended")
+    assert len(world.run_now(at(3)).tasks) == 1
+
+
+def test_run_now_after_the_clock_went_far_back_is_a_new_request() -> None:
+    """A wrong clock that was set right must not make the schedule deaf."""
+    world = World(make_schedule(overlap="allow_all"))
+    world.run_now(at(3_600))
+    assert len(world.run_now(at(1)).tasks) == 1
+
+
 def test_one_run_by_hand_that_waits_stays_one_by_hand() -> None:
     """When its turn comes, its task is still marked so."""
     world = with_live("serial")

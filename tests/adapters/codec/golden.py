@@ -45,7 +45,20 @@ FAILURE = retry.Failure(
 TALLY = states.Tally(runs=3, attempts=2, snoozes=1, first_started=AT)
 LADDER = retry.Ladder(steps=(timedelta(0), timedelta(minutes=5)), attempts=3, max_age=timedelta(days=1), jitter=0.5)
 FOLLOW_UP = FollowUp(call=FUNCTION, queue="after", delay=timedelta(minutes=1), retry=retry.Never())
-EDIT = Edit(at=AT, due=LATER, call=HTTP, queue="q", name=None, priority=5, retry=LADDER, timeout=timedelta(hours=1))
+EDIT = Edit(
+    at=AT,
+    due=LATER,
+    call=HTTP,
+    queue="q",
+    name=None,
+    priority=5,
+    retry=LADDER,
+    timeout=timedelta(hours=1),
+    key="k",
+    start_by=LATER,
+    on_success=FOLLOW_UP,
+    on_failure=None,
+)
 _HELD: dict[str, Any] = {
     "run": 3,
     "worker": "host:1:ab",

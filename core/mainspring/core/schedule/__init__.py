@@ -24,6 +24,8 @@ Rules:
   occurrence. Skipping the next occurrence records it at once (*excluded*).
 * A task is due at its occurrence plus its jitter, a fraction of ``jitter`` computed from (schedule, occurrence).
 * *Run now* and *backfill* are marked as made by hand, obey the overlap policy, and have slot records of their own.
+  A second *run now* within ``REPEAT_WINDOW`` answers as the first did, unless the schedule was edited in between. An
+  occurrence is backfilled once: asking for it again is refused (requeue its task instead).
 * A task's id is computed from (schedule, occurrence): firing the same occurrence twice makes the same task.
 """
 

@@ -117,7 +117,7 @@ def edit(view: ScheduleView, edit: ScheduleEdit, at: datetime, version: int | No
         what = f"its version is {schedule.version}, not {version}"
         raise Conflict(str(schedule), what, "read it again, then edit what is there now")
     draft = _settled(view, at)
-    after = _edited(schedule, edit)
+    after = changed(_edited(schedule, edit), ran=None)
     if _rule(after) != _rule(schedule):
         recorded = [instant for instant in (schedule.last_fired, schedule.excluded_to) if instant is not None]
         draft.next_at = None if draft.spent(after.max_runs) else following(after, max([at, *recorded]))

@@ -14,6 +14,7 @@ from mainspring.core.effects import NudgeSchedule
 from mainspring.core.errors import Conflict
 from mainspring.core.ids import ScheduleId, TaskId, uuid7
 from mainspring.core.instants import format_instant, to_micros
+from mainspring.core.machine import REPEAT_WINDOW
 from mainspring.core.recurrence import between, next_after
 from mainspring.core.schedule.values import (
     MAX_WAITING,
@@ -77,10 +78,17 @@ def plan(view: ScheduleView, at: datetime) -> Plan:
 
 
 def run_now(view: ScheduleView, at: datetime) -> Plan:
-    """Make a task outside the rule, at once if the overlap policy allows it; also when the schedule is paused."""
-    draft = Draft(view.schedule, view.live, at)
+    """Make a task outside the rule, at once if the overlap policy allows it; also when the schedule is paused.
+
+    The plan's one slot says what came of it. Within ``REPEAT_WINDOW`` of the last one it is the same request again:
+    nothing is written, and the slot is that of the first, unless the schedule was edited in between.
+    """
+    schedule = view.schedule
+    if schedule.ran is not None and abs(at - schedule.ran.at) <= REPEAT_WINDOW:
+        return Plan(schedule=schedule, read_version=schedule.version, slots=(schedule.ran,))
+    draft = Draft(schedule, view.live, at)
     draft.meet_by_hand(at)
-    return draft.finish(view.schedule, (ScheduleEvent(at=at, kind="ran"),))
+    return draft.finish(changed(schedule, ran=draft.slots[-1]), (ScheduleEvent(at=at, kind="ran"),))
 
 
 def nudged(schedule: Schedule, nudge: NudgeSchedule) -> Schedule:

@@ -94,56 +94,6 @@ class Waiting:
     manual: bool = False
 
 
-def _check_max_runs(instance: object, attribute: Attribute[int | None], value: int | None) -> None:
-    if value is not None and value < 1:
-        raise InvalidInput("max_runs", f"{value} is out of range", "use 1 or more, or leave it out")
-
-
-def _check_jitter(instance: object, attribute: Attribute[timedelta], value: timedelta) -> None:
-    if not timedelta(0) <= value <= MAX_JITTER:
-        raise InvalidInput("jitter", f"{format_duration(value)} is out of range", "use 0s to 1d")
-
-
-@frozen(kw_only=True)
-class Schedule:
-    """A rule that creates tasks.
-
-    ``next_at`` is the first occurrence without a slot record (None: the rule has ended); ``wake_at`` is when
-    the schedule has to be planned again (None: never by itself). ``fired`` counts the tasks it made.
-    The rule holds from ``starts_at`` to ``ends_at`` (both included) and for ``max_runs`` tasks at most; ``runs`` counts
-    those that it made (``fired`` also those made by hand). Each task is due up to ``jitter`` after its occurrence,
-    always the same for the same occurrence. ``excluded_to`` is the last occurrence that was skipped by hand.
-    ``last_failed`` says whether the task that the waiting ones waited for ended as *failed*.
-    """
-
-    id: ScheduleId
-    recurrence: Recurrence
-    template: TaskTemplate
-    created_at: datetime
-    next_at: datetime | None
-    wake_at: datetime | None
-    version: int = 1
-    project: str = field(default=DEFAULT_PROJECT, validator=validate_name)
-    name: str | None = field(default=None, validator=validate_optional_name)
-    description: str | None = field(default=None, validator=_check_description)
-    overlap: Overlap = "serial"
-    catch_up: CatchUp = CatchUp()
-    paused: Paused | None = None
-    waiting: tuple[Waiting, ...] = ()
-    last_fired: datetime | None = None
-    last_failed: bool = False
-    fired: int = 0
-    starts_at: datetime | None = None
-    ends_at: datetime | None = None
-    max_runs: int | None = field(default=None, validator=_check_max_runs)
-    jitter: timedelta = field(default=timedelta(0), validator=_check_jitter)
-    runs: int = 0
-    excluded_to: datetime | None = None
-
-    def __str__(self) -> str:
-        return f"schedule {self.id}"
-
-
 @frozen(kw_only=True)
 class Created:
     """The occurrence made this task."""
@@ -192,6 +142,58 @@ class Slot:
     outcome: SlotOutcome
     at: datetime
     manual: bool = False
+
+
+def _check_max_runs(instance: object, attribute: Attribute[int | None], value: int | None) -> None:
+    if value is not None and value < 1:
+        raise InvalidInput("max_runs", f"{value} is out of range", "use 1 or more, or leave it out")
+
+
+def _check_jitter(instance: object, attribute: Attribute[timedelta], value: timedelta) -> None:
+    if not timedelta(0) <= value <= MAX_JITTER:
+        raise InvalidInput("jitter", f"{format_duration(value)} is out of range", "use 0s to 1d")
+
+
+@frozen(kw_only=True)
+class Schedule:
+    """A rule that creates tasks.
+
+    ``next_at`` is the first occurrence without a slot record (None: the rule has ended); ``wake_at`` is when
+    the schedule has to be planned again (None: never by itself). ``fired`` counts the tasks it made.
+    The rule holds from ``starts_at`` to ``ends_at`` (both included) and for ``max_runs`` tasks at most; ``runs`` counts
+    those that it made (``fired`` also those made by hand). Each task is due up to ``jitter`` after its occurrence,
+    always the same for the same occurrence. ``excluded_to`` is the last occurrence that was skipped by hand.
+    ``last_failed`` says whether the task that the waiting ones waited for ended as *failed*. ``ran`` is the record
+    of the last *run now* since the last edit (so that repeating the request is safe).
+    """
+
+    id: ScheduleId
+    recurrence: Recurrence
+    template: TaskTemplate
+    created_at: datetime
+    next_at: datetime | None
+    wake_at: datetime | None
+    version: int = 1
+    project: str = field(default=DEFAULT_PROJECT, validator=validate_name)
+    name: str | None = field(default=None, validator=validate_optional_name)
+    description: str | None = field(default=None, validator=_check_description)
+    overlap: Overlap = "serial"
+    catch_up: CatchUp = CatchUp()
+    paused: Paused | None = None
+    waiting: tuple[Waiting, ...] = ()
+    last_fired: datetime | None = None
+    last_failed: bool = False
+    fired: int = 0
+    starts_at: datetime | None = None
+    ends_at: datetime | None = None
+    max_runs: int | None = field(default=None, validator=_check_max_runs)
+    jitter: timedelta = field(default=timedelta(0), validator=_check_jitter)
+    runs: int = 0
+    excluded_to: datetime | None = None
+    ran: Slot | None = None
+
+    def __str__(self) -> str:
+        return f"schedule {self.id}"
 
 
 @frozen(kw_only=True)

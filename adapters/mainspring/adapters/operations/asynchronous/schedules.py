@@ -53,7 +53,10 @@ class ScheduleOperations(Foundation):
         return (await self._storage.update_schedule(ScheduleId(schedule_id), steps.resume)).schedule
 
     async def run_schedule(self, schedule_id: str) -> Plan:
-        """Make a task outside the rule; the plan says whether it was created or what the overlap policy did."""
+        """Make a task outside the rule; the plan's slot says whether it was created or what the overlap policy did.
+
+        Repeating it within ten seconds answers with the same slot.
+        """
         return await self._storage.update_schedule(ScheduleId(schedule_id), run_now)
 
     async def delete_schedule(self, schedule_id: str) -> None:

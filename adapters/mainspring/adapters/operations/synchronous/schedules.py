@@ -53,7 +53,10 @@ class ScheduleOperations(Foundation):
         return (self._storage.update_schedule(ScheduleId(schedule_id), steps.resume)).schedule
 
     def run_schedule(self, schedule_id: str) -> Plan:
-        """Make a task outside the rule; the plan says whether it was created or what the overlap policy did."""
+        """Make a task outside the rule; the plan's slot says whether it was created or what the overlap policy did.
+
+        Repeating it within ten seconds answers with the same slot.
+        """
         return self._storage.update_schedule(ScheduleId(schedule_id), run_now)
 
     def delete_schedule(self, schedule_id: str) -> None:
