@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from attrs import evolve as changed
 
@@ -13,7 +15,7 @@ from mainspring.core.ids import TaskId
 from mainspring.core.machine import Decision
 from mainspring.core.retry import Never
 from mainspring.core.states import Pending, State
-from mainspring.core.task import Task, new_task
+from mainspring.core.task import FollowUp, Task, new_task
 from support.builders import (
     DAY,
     FUNCTION,
@@ -29,6 +31,7 @@ from support.builders import (
     running,
 )
 
+FOLLOW_UP = FollowUp(call=FUNCTION)
 THERE = make_task(Pending(due=at(60)), name="welcome")
 
 
@@ -60,12 +63,13 @@ def test_keep_answers_with_the_task_that_is_there(state: State) -> None:
 
 
 def test_replace_gives_the_pending_task_what_the_new_one_wanted() -> None:
-    """Call, instant, queue, priority, retry and time-out; id, name and version's course stay."""
-    new = wanted(call=FUNCTION, delay=HOUR, queue="mail", priority=7, retry=Never(), timeout=HOUR)
+    """All that a creation sets; id, name, creation, attempts and the course of versions stay."""
+    later: dict[str, Any] = {"key": "k", "start_by": at(1) + DAY, "on_success": FOLLOW_UP, "on_failure": FOLLOW_UP}
+    new = wanted(call=FUNCTION, delay=HOUR, queue="mail", priority=7, retry=Never(), timeout=HOUR, **later)
     decision, how = clash(THERE, Creation(task=new, on_clash="replace"))
     assert how == "replaced"
     due = at(1) + HOUR
-    edit = Edit(at=at(1), due=due, call=FUNCTION, queue="mail", priority=7, retry=Never(), timeout=HOUR)
+    edit = Edit(at=at(1), due=due, call=FUNCTION, queue="mail", priority=7, retry=Never(), timeout=HOUR, **later)
     assert decision.events == (TaskEdited(at=at(1), due=due, edit=edit),)
     assert decision.task == changed(
         THERE,
@@ -77,16 +81,29 @@ def test_replace_gives_the_pending_task_what_the_new_one_wanted() -> None:
         retry=Never(),
         timeout=HOUR,
         version=2,
+        **later,
     )
 
 
-def test_debounce_only_moves_the_instant() -> None:
+def test_replace_takes_away_what_the_new_request_leaves_open() -> None:
+    """Nothing of the old request comes up in the middle of the new one."""
+    there = changed(THERE, key="k", start_by=at(90), on_success=FOLLOW_UP, on_failure=FOLLOW_UP, priority=5)
+    new = wanted()
+    decision, _ = clash(there, Creation(task=new, on_clash="replace"))
+    kept = {"id": there.id, "created_at": there.created_at, "version": 2}
+    assert decision.task == changed(new, **kept)
+
+
+def test_debounce_only_moves_the_instants() -> None:
     """Each new request puts the task off; what it does stays what it was."""
     decision, how = clash(THERE, Creation(task=wanted(call=FUNCTION, delay=DAY, priority=7), on_clash="debounce"))
     assert how == "debounced"
     due = at(1) + DAY
     assert decision.task == changed(THERE, state=Pending(due=due), scheduled_for=due, version=2)
-    assert decision.events == (TaskEdited(at=at(1), due=due, edit=Edit(at=at(1), due=due)),)
+    assert decision.events == (TaskEdited(at=at(1), due=due, edit=Edit(at=at(1), due=due, start_by=None)),)
+    held = changed(THERE, start_by=at(90))
+    pushed, _ = clash(held, Creation(task=wanted(delay=HOUR, start_by=at(1) + DAY), on_clash="debounce"))
+    assert pushed.task.start_by == at(1) + DAY
 
 
 def test_a_creation_that_is_not_pending_is_read_by_what_it_was_scheduled_for() -> None:

@@ -96,6 +96,9 @@ from support.builders import (
 )
 from support.lives import ENTROPY, histories
 
+WELL = FollowUp(call=HTTP, queue="mail", delay=MINUTE, retry=Never(), timeout=HOUR)
+ILL = FollowUp(call=FUNCTION)
+
 PERMANENT = Failure(kind="status", message="HTTP 410", status=410, permanent=True)
 
 
@@ -385,6 +388,15 @@ def test_a_repeated_cancel_changes_nothing(state: State) -> None:
 # --- expire, edit, run now, requeue --------------------------------------------------------------------------------
 
 
+def test_a_task_that_has_started_once_does_not_expire() -> None:
+    """It was started in time: its retries, and what follows a snooze or a crash, go by its retry policy."""
+    for state in (Pending(due=NOW, tally=TALLY, failure=FAILURE), Pending(due=NOW, tally=Tally(runs=1))):
+        task = make_task(state, start_by=at(-9))
+        assert [type(event) for event in handle(task, Start(at=NOW, worker="w", lease=LEASE)).events] == [RunStarted]
+        with pytest.raises(IllegalTransition, match="its start_by has not passed"):
+            handle(task, Expire(at=NOW))
+
+
 def test_a_task_expires_only_after_its_start_by() -> None:
     """At ``start_by`` itself it may still start; without one it never expires."""
     decision = handle(make_task(start_by=at(9)), Expire(at=at(9.000001)))
@@ -433,6 +445,10 @@ def test_an_edit_changes_what_it_names_and_nothing_else() -> None:
         ("priority", 9),
         ("retry", Never()),
         ("timeout", HOUR),
+        ("key", "k"),
+        ("start_by", at(99)),
+        ("on_success", WELL),
+        ("on_failure", ILL),
     ],
 )
 def test_each_field_can_be_edited_alone(field: str, value: object) -> None:
@@ -463,6 +479,9 @@ def test_an_edit_of_due_alone_is_an_edit() -> None:
     ("field", "value"),
     [
         ("queue", "no spaces"),
+        ("key", ""),
+        ("start_by", NOW - SECOND),
+        ("due", at(31)),
         ("name", "no/slashes"),
         ("priority", 32_768),
         ("timeout", timedelta(0)),
@@ -471,18 +490,28 @@ def test_an_edit_of_due_alone_is_an_edit() -> None:
 def test_an_edit_is_checked_before_anything_is_recorded(field: str, value: object) -> None:
     """A bad value is refused by its field at the edit, not found later in the history."""
     with pytest.raises(InvalidInput) as refused:
-        decide(make_task(), Edit(at=at(1), **{field: value}))
-    assert refused.value.field == field
+        decide(make_task(start_by=at(30)), Edit(at=at(1), **{field: value}))
+    assert refused.value.field == ("start_by" if field == "due" else field)
+
+
+def test_a_task_that_has_started_once_may_be_put_off_beyond_its_start_by() -> None:
+    """It was started in time, and is not held to it any more."""
+    task = make_task(Pending(due=NOW, tally=TALLY), start_by=NOW)
+    assert handle(task, Edit(at=NOW, due=at(60))).task.state.due == at(60)
 
 
 def test_an_edit_takes_an_instant_of_any_offset_and_refuses_one_without() -> None:
     """What is recorded is in UTC; a naive instant is refused by its field."""
-    decision = handle(make_task(), Edit(at=at(1), due=at(60).astimezone(timezone(HOUR))))
-    assert decision.events == (TaskEdited(at=at(1), due=at(60), edit=Edit(at=at(1), due=at(60))),)
-    assert str(decision.task.scheduled_for) == str(at(60))
-    with pytest.raises(InvalidInput) as refused:
-        decide(make_task(), Edit(at=at(1), due=at(60).replace(tzinfo=None)))
-    assert refused.value.field == "due"
+    there = timezone(HOUR)
+    decision = handle(make_task(), Edit(at=at(1), due=at(60).astimezone(there), start_by=at(90).astimezone(there)))
+    edit = Edit(at=at(1), due=at(60), start_by=at(90))
+    assert decision.events == (TaskEdited(at=at(1), due=at(60), edit=edit),)
+    assert (str(decision.task.scheduled_for), str(decision.task.start_by)) == (str(at(60)), str(at(90)))
+    for field in ("due", "start_by"):
+        with pytest.raises(InvalidInput) as refused:
+            decide(make_task(), Edit(at=at(1), **{field: at(60).replace(tzinfo=None)}))
+        assert refused.value.field == field
+    assert decide(make_task(start_by=at(60)), Edit(at=at(1), start_by=None)) != ()
 
 
 def test_run_now_brings_a_task_forward() -> None:
@@ -502,7 +531,8 @@ def test_run_now_never_puts_a_task_back() -> None:
 def test_a_second_run_now_within_ten_seconds_answers_as_the_first(state: State) -> None:
     """Clients re-send after a lost answer: whatever became of the task meanwhile, it changes nothing."""
     task = make_task(state, forwarded_at=NOW)
-    assert handle(task, RunNow(at=at(10))) == Decision(task=task, read_version=1, events=(), effects=())
+    for second in (-10, 0, 10):
+        assert handle(task, RunNow(at=at(second))) == Decision(task=task, read_version=1, events=(), effects=())
 
 
 def test_run_now_after_ten_seconds_is_a_new_request() -> None:
@@ -511,6 +541,12 @@ def test_run_now_after_ten_seconds_is_a_new_request() -> None:
     assert again.task.forwarded_at == at(10.000001)
     with pytest.raises(IllegalTransition, match="requeue an ended one"):
         handle(make_task(running(), forwarded_at=NOW), RunNow(at=at(10.000001)))
+
+
+def test_run_now_after_the_clock_went_far_back_is_a_new_request() -> None:
+    """A wrong clock that was set right must not make a task deaf."""
+    task = make_task(Pending(due=at(3_000)), forwarded_at=at(3_600))
+    assert handle(task, RunNow(at=NOW)).task.state.due == NOW
 
 
 def test_run_now_after_an_edit_of_due_is_a_new_request() -> None:
@@ -698,8 +734,6 @@ def test_a_dropped_report_is_on_record(state: State) -> None:
     assert (decision.task, decision.effects, decision.follow_ups) == (changed(task, version=2), (), ())
 
 
-WELL = FollowUp(call=HTTP, queue="mail", delay=MINUTE, retry=Never(), timeout=HOUR)
-ILL = FollowUp(call=FUNCTION)
 ENDS: list[tuple[State, Command, FollowUp | None, str]] = [
     (running(), Succeed(at=at(40), run=RUN), WELL, "succeeded"),
     (cancelling(), Succeed(at=at(40), run=RUN), WELL, "succeeded"),

@@ -13,7 +13,7 @@ from typing import Final, Literal, TypeAlias, TypeVar
 from attrs import frozen
 
 from mainspring.core.retry import Failure, RetryPolicy
-from mainspring.core.task import Call
+from mainspring.core.task import Call, FollowUp
 
 
 class Unset(Enum):
@@ -125,6 +125,10 @@ class Edit:
     priority: Change[int] = UNSET
     retry: Change[RetryPolicy] = UNSET
     timeout: Change[timedelta] = UNSET
+    key: Change[str | None] = UNSET
+    start_by: Change[datetime | None] = UNSET
+    on_success: Change[FollowUp | None] = UNSET
+    on_failure: Change[FollowUp | None] = UNSET
 
 
 @frozen(kw_only=True)

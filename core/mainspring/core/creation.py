@@ -3,8 +3,10 @@
 Rules:
 
 * A *name* belongs to at most one live task of a project. A creation that meets one says what it wants by its policy:
-  ``reject`` refuses (the default), ``keep`` answers with the task that is there, ``replace`` gives that task the new
-  call, instant and settings, ``debounce`` only moves its instant to the new one. The last two need it to be pending.
+  ``reject`` refuses (the default), ``keep`` answers with the task that is there, ``replace`` gives that task all
+  that the new request asks for or leaves open (call, instants, queue, priority, key, retry policy, time-out,
+  follow-ups), ``debounce`` only moves its instants (due and ``start_by``) to the new ones. The last two need it to be
+  pending; its id, when it was created, its history and the attempts that it has used stay.
 * The nearest setting wins: what a request leaves open (retry policy, time-out) is taken from the task's queue if that
   has it, else from mainspring's defaults.
 * An *idempotency key* makes a repeated request return the task of the first one, for ``KEEP_KEYS`` from then,
@@ -106,10 +108,14 @@ def clash(existing: Task, creation: Creation) -> tuple[Decision, How]:
                 priority=new.priority,
                 retry=new.retry,
                 timeout=new.timeout,
+                key=new.key,
+                start_by=new.start_by,
+                on_success=new.on_success,
+                on_failure=new.on_failure,
             )
             return _edited(existing, edit), "replaced"
         case "debounce":
-            return _edited(existing, Edit(at=new.created_at, due=_due(new))), "debounced"
+            return _edited(existing, Edit(at=new.created_at, due=_due(new), start_by=new.start_by)), "debounced"
         case _:
             assert_never(policy)
 

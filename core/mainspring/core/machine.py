@@ -15,6 +15,8 @@ Rules:
 * Asking to cancel: a pending task is cancelled at once, a running one is asked. A run that succeeds before it hears
   of it has succeeded; one that fails or loses its lease is cancelled, not retried.
 * A heartbeat cannot hold a run beyond its deadline and one lease.
+* An edit is held to what a creation is held to: a task may not be due after its ``start_by``.
+* ``start_by`` is about the first start: a task that has started once is not held to it any more.
 * Run now brings a task forward, never back: one that is due already keeps its place. Asking again within
   ``REPEAT_WINDOW`` answers as the first time, unless its due was edited in between.
 """
@@ -85,7 +87,7 @@ from mainspring.core.states import (
     Succeeded,
     Tally,
 )
-from mainspring.core.task import Task
+from mainspring.core.task import Task, last_start
 
 TRANSITIONS: Final[Mapping[type[State], Mapping[type[Event], type[State]]]] = {
     Pending: {
@@ -250,8 +252,9 @@ def _start(task: Task, command: Start) -> tuple[Event, ...]:
         raise _refuse(task, "start", "only a pending task can be started")
     if state.due > command.at:
         raise _refuse(task, "start", f"it is due at {format_instant(state.due)}")
-    if task.start_by is not None and command.at > task.start_by:
-        return (TaskExpired(at=command.at, start_by=task.start_by),)
+    last = last_start(task)
+    if last is not None and command.at > last:
+        return (TaskExpired(at=command.at, start_by=last),)
     started = RunStarted(
         at=command.at,
         run=state.tally.runs + 1,
@@ -348,24 +351,37 @@ def _cancel(task: Task, command: Cancel) -> tuple[Event, ...]:
 def _expire(task: Task, command: Expire) -> tuple[Event, ...]:
     if not isinstance(task.state, Pending):
         raise _refuse(task, "expire", "only a pending task can expire")
-    if task.start_by is None or command.at <= task.start_by:
+    last = last_start(task)
+    if last is None or command.at <= last:
         raise _refuse(task, "expire", "its start_by has not passed")
-    return (TaskExpired(at=command.at, start_by=task.start_by),)
+    return (TaskExpired(at=command.at, start_by=last),)
 
 
 def _edit(task: Task, command: Edit) -> tuple[Event, ...]:
     if not isinstance(task.state, Pending):
         raise _refuse(task, "edit", "only a pending task can be edited")
-    if not isinstance(command.due, Unset):
-        command = changed(command, due=require_utc("due", command.due))
+    command = _in_utc(command)
     due = _either(command.due, task.state.due)
-    if due == task.state.due and _edited(task, command) == task:  # this also checks the new values
+    after = _edited(task, command)  # this also checks the new values
+    if due == task.state.due and after == task:
         return ()
+    last = last_start(after)
+    if last is not None and last < due:
+        raise InvalidInput("start_by", "it lies before the task is due", "use a later instant")
     return (TaskEdited(at=command.at, due=due, edit=command),)
 
 
+def _in_utc(edit: Edit) -> Edit:
+    due, last = edit.due, edit.start_by
+    return changed(
+        edit,
+        due=due if isinstance(due, Unset) else require_utc("due", due),
+        start_by=last if last is None or isinstance(last, Unset) else require_utc("start_by", last),
+    )
+
+
 def _run_now(task: Task, command: RunNow) -> tuple[Event, ...]:
-    if task.forwarded_at is not None and command.at - task.forwarded_at <= REPEAT_WINDOW:
+    if task.forwarded_at is not None and abs(command.at - task.forwarded_at) <= REPEAT_WINDOW:
         return ()
     if not isinstance(task.state, Pending):
         raise _refuse(task, "run now", "only a pending task can be brought forward; requeue an ended one")
@@ -453,6 +469,10 @@ def _edited(task: Task, edit: Edit) -> Task:
         priority=_either(edit.priority, task.priority),
         retry=_either(edit.retry, task.retry),
         timeout=_either(edit.timeout, task.timeout),
+        key=_either(edit.key, task.key),
+        start_by=_either(edit.start_by, task.start_by),
+        on_success=_either(edit.on_success, task.on_success),
+        on_failure=_either(edit.on_failure, task.on_failure),
         scheduled_for=_either(edit.due, task.scheduled_for),
         forwarded_at=task.forwarded_at if isinstance(edit.due, Unset) else None,
     )

@@ -103,7 +103,7 @@ class Cancelled:
 
 @frozen(kw_only=True)
 class Expired:
-    """Not started before its ``start_by``."""
+    """Never started until its ``start_by``."""
 
     status: ClassVar[str] = "expired"
     at: datetime

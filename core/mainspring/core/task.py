@@ -211,7 +211,8 @@ class Task:
 
     ``version`` counts the decisions written so far; the version that a worker holds is its fencing token.
     ``key`` is what the limits per key of its queue go by (a tenant, a host).
-    ``scheduled_for`` is when it was first to run; ``start_by`` is the last instant at which it may start.
+    ``scheduled_for`` is when it was first to run; ``start_by`` is the last instant at which it may start
+    for the first time: a retry, or a run that follows a snooze or a crash, is not held to it.
     ``on_success`` and ``on_failure`` (failed for good, or expired) ask for a task to follow its end.
     ``forwarded_at`` is when it was last told to run now (so that repeating the request is safe).
     """
@@ -242,6 +243,11 @@ class Task:
 def schedule_of(task: Task) -> ScheduleId | None:
     """Name the schedule that made the task, if one did."""
     return task.origin.schedule_id if isinstance(task.origin, Fired | RunByHand) else None
+
+
+def last_start(task: Task) -> datetime | None:
+    """The last instant at which a task may start: None if there is none, or if it has been started once already."""
+    return None if task.state.tally.runs else task.start_by
 
 
 def new_task(

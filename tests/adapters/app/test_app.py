@@ -18,7 +18,7 @@ from mainspring.core.ports import ScheduleQuery, TaskQuery
 from mainspring.core.recurrence import Interval
 from mainspring.core.schedule import ScheduleEdit
 from mainspring.core.states import Pending, Succeeded
-from mainspring.core.task import FunctionCall, HttpCall
+from mainspring.core.task import FollowUp, FunctionCall, HttpCall
 
 HOUR = timedelta(hours=1)
 FAST = EngineSettings(poll=timedelta(seconds=0.2))
@@ -264,6 +264,8 @@ def test_an_edit_is_checked_like_a_creation(door: Any) -> None:
     unknown = FunctionCall(function="nowhere")
     with pytest.raises(InvalidInput):
         door.edit_task(task.id, Edit(at=task.created_at, call=unknown))
+    with pytest.raises(InvalidInput):
+        door.edit_task(task.id, Edit(at=task.created_at, on_failure=FollowUp(call=unknown)))
     schedule = door.schedule("add", arguments={"a": 1}, every="1h")
     with pytest.raises(InvalidInput):
         door.edit_schedule(schedule.id, ScheduleEdit(call=unknown))

@@ -14,7 +14,7 @@ from mainspring.core.recurrence import explain
 from mainspring.core.schedule import Schedule, Slot
 from mainspring.core.schedule.plan import jitter_of
 from mainspring.core.states import Cancelled, Cancelling, Expired, Failed, Pending, Running, Succeeded
-from mainspring.core.task import Direct, Fired, Followed, RunByHand, Task
+from mainspring.core.task import Direct, Fired, Followed, RunByHand, Task, last_start
 from mainspring.core.why.of_event import Told, cancelled_by, gave_up, reason_of
 from mainspring.core.why.of_queue import gates
 from mainspring.core.why.of_slot import outcome_of
@@ -135,9 +135,10 @@ def _now(task: Task, queue: QueueView | None, at: datetime, told: bool) -> Itera
 
 def _pending(task: Task, state: Pending, queue: QueueView | None, at: datetime) -> Iterator[Reason]:
     due = format_instant(state.due)
-    if task.start_by is not None and at > task.start_by:
-        text = f"It was to start by {format_instant(task.start_by)}: the next look at it lets it expire."
-        yield Reason(stage="gate", at=task.start_by, text=text, fact="task.start_by")
+    last = last_start(task)
+    if last is not None and at > last:
+        text = f"It was to start by {format_instant(last)}: the next look at it lets it expire."
+        yield Reason(stage="gate", at=last, text=text, fact="task.start_by")
         return
     if state.due > at:
         text = f"It does not run yet: it is due in {span(state.due - at)}, at {due}."

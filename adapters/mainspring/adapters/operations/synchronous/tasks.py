@@ -14,7 +14,7 @@ from mainspring.core.errors import InvalidInput, NotFound
 from mainspring.core.events import Event
 from mainspring.core.ids import TaskId
 from mainspring.core.ports import Page, Refused, TaskQuery
-from mainspring.core.task import DEFAULT_PROJECT, Task
+from mainspring.core.task import DEFAULT_PROJECT, FollowUp, Task
 
 
 class TaskOperations(Foundation):
@@ -76,7 +76,7 @@ class TaskOperations(Foundation):
         return steps.only(self._storage.update([TaskId(task_id)], steps.cancel(reason)))
 
     def run_task(self, task_id: str) -> Task:
-        """Bring a pending task forward to now."""
+        """Bring a pending task forward to now; repeating it within ten seconds answers as the first time."""
         return steps.only(self._storage.update([TaskId(task_id)], steps.run_now))
 
     def requeue_task(self, task_id: str, reset: bool = True) -> Task:
@@ -87,6 +87,9 @@ class TaskOperations(Foundation):
         """Change a pending task."""
         if not isinstance(edit.call, Unset):
             self._check(edit.call)
+        for follow_up in (edit.on_success, edit.on_failure):
+            if isinstance(follow_up, FollowUp):
+                self._check(follow_up.call)
         return steps.only(self._storage.update([TaskId(task_id)], steps.edit(edit)))
 
     def delete_task(self, task_id: str) -> None:
