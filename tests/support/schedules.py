@@ -120,6 +120,9 @@ class World:
 
     def edit(self, at: datetime, **fields: Any) -> Plan:
         """Edit."""
+        catch_up = fields.pop("catch_up", None)
+        if catch_up is not None:
+            fields |= {"catch_up_mode": catch_up.mode, "catch_up_window": catch_up.window}
         written = self.write(edit(self.view, ScheduleEdit(**fields), at), at)
         if rule_of(self.schedule) != rule_of(self.rules[-1][0]):
             self.rules.append((self.schedule, max([at, *filter(None, [self.schedule.excluded_to])])))
