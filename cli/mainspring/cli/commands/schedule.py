@@ -248,7 +248,7 @@ def resume(invocation: Invocation, ids: tuple[str, ...]) -> None:
 def run(invocation: Invocation, ids: tuple[str, ...]) -> None:
     """Make a task of each schedule now, outside its rule.
 
-    The overlap policy is obeyed; a paused schedule can be run, too. Asked again within ten seconds, it answers the same.
+    The overlap policy is obeyed; a paused schedule can be run, too. Asked again within ten seconds, it answers alike.
     """
     _each(invocation, ids, lambda operations, id_: _ran(operations.run_schedule(id_)))
 
