@@ -12,6 +12,7 @@ from mainspring.core.errors import InvalidInput
 
 if TYPE_CHECKING:
     from mainspring.adapters.executors.http import HttpExecutor
+    from mainspring.adapters.executors.requests import Signing
 
 SECRETS: Final = "MAINSPRING_WEBHOOK_SECRETS"
 MERGENT_SECRET: Final = "MAINSPRING_MERGENT_SECRET"  # noqa: S105  the name of a variable
@@ -61,14 +62,20 @@ class Delivery:
 
     def executor(self) -> HttpExecutor:
         """Make an executor with these settings; ``InvalidInput`` names one that is wrong."""
-        from mainspring.adapters.executors.http import Allowance, Guard, HttpExecutor, Signing
+        from mainspring.adapters.executors.http import Allowance, Guard, HttpExecutor
 
         allowance = Allowance.parse(self.allow_networks, loopback=self.allow_loopback)
         return HttpExecutor(
             guard=Guard(allowance=allowance) if self.guard else None,
-            signing=Signing(secrets=self.secrets, mergent_secret=self.mergent_secret),
+            signing=self.signing(),
             strict=self.strict,
         )
+
+    def signing(self) -> Signing:
+        """Give the secrets as what signs a delivery; ``InvalidInput`` names one that is wrong."""
+        from mainspring.adapters.executors.requests import Signing
+
+        return Signing(secrets=self.secrets, mergent_secret=self.mergent_secret)
 
 
 def _words(text: str) -> tuple[str, ...]:

@@ -26,7 +26,7 @@ from mainspring.app.thread import WorkerThread
 from mainspring.app.wiring import DEFAULT_STORE, Store, make_executor, open_store, worker_name
 from mainspring.core.commands import UNSET
 from mainspring.core.errors import InvalidInput
-from mainspring.core.ports import Executor
+from mainspring.core.ports import Entropy, Executor
 from mainspring.core.schedule import Schedule
 from mainspring.core.task import Call, FunctionCall, Task
 
@@ -158,6 +158,16 @@ class SyncMainspring(SyncOperations):
         super().__init__(store.sync, SystemEntropy(), register.check)
         self._register = register
 
+    @contextmanager
+    def tested_on(self, store: Store, entropy: Entropy) -> Generator[None]:
+        """As ``Mainspring.tested_on``, which calls this."""
+        mine = self._storage, self._entropy
+        self._storage, self._entropy = store.sync, entropy
+        try:
+            yield
+        finally:
+            self._storage, self._entropy = mine
+
     def enqueue(self, target: Target, **options: Unpack[TaskOptions]) -> Task:
         """Create a task that calls ``target``: now, after ``delay``, or ``at`` an instant."""
         return self.create_task(self._register.task_request(target, options))
@@ -191,6 +201,7 @@ class Mainspring(Operations):
     ) -> None:
         self._delivery = delivery or Delivery.from_environment()
         self._store = open_store(store)
+        self._tested = False
         self._register = _register or _Register()
         super().__init__(self._store.awaited, SystemEntropy(), self._register.check)
         self.sync: Final = SyncMainspring(self._store, self._register)
@@ -199,6 +210,30 @@ class Mainspring(Operations):
     def functions(self) -> FunctionRegistry:
         """The functions that are registered here."""
         return self._register.functions
+
+    @property
+    def delivery(self) -> Delivery:
+        """How URLs are called."""
+        return self._delivery
+
+    def target(self, target: Target) -> Call | str:
+        """Give a function that is registered here by its name; anything else as it is."""
+        return self._register.target(target)
+
+    @contextmanager
+    def tested_on(self, store: Store, entropy: Entropy) -> Generator[None]:
+        """Keep everything of this app in ``store`` while the block lasts: what ``mainspring.testing`` stands on.
+
+        No worker of this app can be started meanwhile: it would call what the test does not want called.
+        """
+        mine = self._store, self._storage, self._entropy
+        self._store, self._storage, self._entropy, self._tested = store, store.awaited, entropy, True
+        try:
+            with self.sync.tested_on(store, entropy):
+                yield
+        finally:
+            self._store, self._storage, self._entropy = mine
+            self._tested = False
 
     def on(self, store: str) -> Mainspring:
         """Open another storage for the same functions."""
@@ -254,6 +289,8 @@ class Mainspring(Operations):
             yield
 
     def _worker(self, executor: Executor, settings: EngineSettings | None) -> Worker:
+        if self._tested:
+            raise RuntimeError("this app is being tested: let its tasks run by drain() and advance() of the test")
         return Worker(
             storage=self._store.awaited,
             executor=executor,

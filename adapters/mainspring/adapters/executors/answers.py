@@ -34,6 +34,7 @@ from typing import Final
 
 import aiohttp
 from attrs import frozen
+from yarl import URL
 
 from mainspring.adapters.executors import excerpts
 from mainspring.adapters.executors.connections import BlockedAddress, Calling
@@ -143,6 +144,12 @@ def judged(answer: Answer, where: str, *, strict: bool, at: datetime) -> Outcome
             permanent=answer.status in PERMANENT,
         )
     )
+
+
+def place_of(url: URL) -> str:
+    """Name what is called as ``host:port``."""
+    host = url.host or ""
+    return f"[{host}]:{url.port}" if ":" in host else f"{host}:{url.port}"
 
 
 def _phrase(status: int) -> str:

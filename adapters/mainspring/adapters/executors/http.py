@@ -25,7 +25,7 @@ import aiohttp
 from aiohttp.abc import AbstractResolver
 from yarl import URL
 
-from mainspring.adapters.executors.answers import Answer, broken, judged, read, without_answer
+from mainspring.adapters.executors.answers import Answer, broken, judged, place_of, read, without_answer
 from mainspring.adapters.executors.connections import (
     CALLING,
     Calling,
@@ -98,7 +98,7 @@ class HttpExecutor:
         except ValueError:
             return broken("url", "the URL", "is no address that can be called", permanent=True)
         if self._closed:
-            return broken("no_executor", _where(url), "is not called: the worker is shutting down")
+            return broken("no_executor", place_of(url), "is not called: the worker is shutting down")
         calling = Calling(url.host or "")
         token = CALLING.set(calling)
         try:
@@ -106,7 +106,7 @@ class HttpExecutor:
         except asyncio.CancelledError:
             raise
         except Exception as error:
-            outcome = without_answer(error, calling, _where(url))
+            outcome = without_answer(error, calling, place_of(url))
             if outcome.failure.kind == "internal":
                 _log.exception("a delivery failed for a reason that has no name of its own")
             return outcome
@@ -126,7 +126,7 @@ class HttpExecutor:
         async with self._open().post(url, data=body, headers=headers, allow_redirects=False) as response:
             text = bounded(redacted(await read(response), call))
             answer = Answer(status=response.status, headers=response.headers, text=text)
-        return judged(answer, _where(url), strict=self._strict, at=self._now())
+        return judged(answer, place_of(url), strict=self._strict, at=self._now())
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
@@ -164,8 +164,3 @@ def _url(text: str) -> URL:
     if url.scheme not in ("http", "https") or not url.host or url.user is not None or url.password is not None:
         raise ValueError(text)
     return url
-
-
-def _where(url: URL) -> str:
-    host = url.host or ""
-    return f"[{host}]:{url.port}" if ":" in host else f"{host}:{url.port}"

@@ -12,6 +12,6 @@ class Foundation:
     """``check`` looks at a call before it is stored, and may refuse it."""
 
     def __init__(self, storage: AsyncStorage, entropy: Entropy, check: Callable[[Call], None]) -> None:
-        self._storage = storage
-        self._entropy = entropy
+        self._storage: AsyncStorage = storage
+        self._entropy: Entropy = entropy
         self._check = check
