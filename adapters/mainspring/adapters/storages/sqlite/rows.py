@@ -10,43 +10,11 @@ from attrs import frozen
 
 from mainspring.adapters.codec import EVENT, SCHEDULE, STATE, TASK
 from mainspring.core.errors import CorruptHistory
-from mainspring.core.events import (
-    CancelAsked,
-    Event,
-    LeaseExtended,
-    ReportDropped,
-    RetryScheduled,
-    RunNoted,
-    RunReleased,
-    RunSnoozed,
-    RunStarted,
-    RunSucceeded,
-    TaskCancelled,
-    TaskExpired,
-    TaskFailed,
-)
+from mainspring.core.events import Event
 from mainspring.core.instants import to_micros
 from mainspring.core.schedule import Schedule
 from mainspring.core.states import Cancelling, Pending, Running, State
 from mainspring.core.task import Task, schedule_of
-
-STATE_ONLY: Final[frozenset[type[Event]]] = frozenset(
-    {
-        CancelAsked,
-        LeaseExtended,
-        ReportDropped,
-        RetryScheduled,
-        RunNoted,
-        RunReleased,
-        RunSnoozed,
-        RunStarted,
-        RunSucceeded,
-        TaskCancelled,
-        TaskExpired,
-        TaskFailed,
-    }
-)
-"""Events that change nothing of a task but its state and version: its body need not be written again."""
 
 StateRow: TypeAlias = tuple[str, int | None, int | None, int | None, int, str, int]
 """status, due, lease_until, ended_at, version, state, crc."""

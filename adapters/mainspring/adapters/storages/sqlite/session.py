@@ -7,6 +7,7 @@ from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 
+from mainspring.adapters.storages.parts import changes_body
 from mainspring.adapters.storages.sqlite import gates, queue_rows, schedule_rows, task_rows
 from mainspring.adapters.storages.sqlite.rows import read_task
 from mainspring.core.commands import Cancel
@@ -120,7 +121,7 @@ class Session:
         task = decision.task
         if decision.follow_ups:  # first: what can be refused has to be before anything that stays
             self.insert(decision.follow_ups)
-        if task_rows.changes_body(decision.events):
+        if changes_body(decision.events):
             self.flush()
             task_rows.write_body(self.connection, n, task)
         self._gathered[task.id] = (n, task.version)

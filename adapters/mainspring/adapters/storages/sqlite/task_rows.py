@@ -9,7 +9,6 @@ from typing import Final, NamedTuple
 from mainspring.adapters.codec import EVENT
 from mainspring.adapters.storages.sqlite.fetching import fetch_all
 from mainspring.adapters.storages.sqlite.rows import (
-    STATE_ONLY,
     TASK_COLUMNS,
     TaskRow,
     Unreadable,
@@ -225,11 +224,6 @@ def write_body(connection: sqlite3.Connection, n: int, task: Task) -> None:
         raise _taken(task, holder)
     connection.execute(_UPDATE_BODY, (*body_row(task), n))
     connection.execute(_UPDATE_KEYS, (*key_columns(task), n))
-
-
-def changes_body(events: Sequence[Event]) -> bool:
-    """Tell whether events may have changed more than state and version."""
-    return not all(type(event) in STATE_ONLY for event in events)
 
 
 def add_history(connection: sqlite3.Connection, rows: Sequence[tuple[int, int, Sequence[Event]]]) -> None:
