@@ -8,6 +8,7 @@ import pytest
 
 from mainspring.adapters.storages.asynchronous import AsyncOver
 from mainspring.adapters.storages.memory import MemoryStorage
+from mainspring.adapters.storages.postgres import AsyncPostgresStorage, PostgresStorage
 from mainspring.adapters.storages.sqlite import SqliteStorage
 from mainspring.core.ports import AsyncStorage, Storage
 
@@ -29,6 +30,7 @@ def test_an_operation_has_one_signature(name: str) -> None:
     expected = inspect.signature(getattr(Storage, name))
     assert inspect.signature(getattr(AsyncStorage, name)) == expected
     assert inspect.iscoroutinefunction(getattr(AsyncStorage, name))
-    for adapter in (MemoryStorage, SqliteStorage, AsyncOver):
+    for adapter in (MemoryStorage, SqliteStorage, PostgresStorage, AsyncOver, AsyncPostgresStorage):
         assert inspect.signature(getattr(adapter, name)) == expected, adapter
-    assert inspect.iscoroutinefunction(getattr(AsyncOver, name))
+    for adapter in (AsyncOver, AsyncPostgresStorage):
+        assert inspect.iscoroutinefunction(getattr(adapter, name))

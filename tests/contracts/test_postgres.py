@@ -1,28 +1,51 @@
-"""The Postgres storage keeps the contract."""
+"""The Postgres storage keeps the contract: in both colours, and through a pooler that gives no session."""
 
 from __future__ import annotations
 
-import os
+from collections.abc import Iterator
+from typing import cast
 
-import psycopg
 import pytest
 
 from contracts.storage_contract import StorageContract
-from mainspring.adapters.storages.postgres import PostgresStorage
+from mainspring.adapters.storages.postgres import AsyncPostgresStorage, PostgresStorage
 from mainspring.core.ports import Storage
-
-URL = os.environ.get("PGURL", "postgresql://postgres@/ms?host=/tmp/pgs/s18")
+from support.blocking import Blocking
 
 
 class TestPostgresStorage(StorageContract):
     """Every rule, over a database."""
 
     @pytest.fixture(autouse=True)
-    def _db(self):
-        with psycopg.connect(URL, autocommit=True) as c:
-            c.execute("set client_min_messages to error")
-            c.execute("drop schema if exists mainspring cascade")
+    def _url(self, postgres_url: str) -> None:
+        self.url = postgres_url
 
     def make_storage(self) -> Storage:
-        """A storage in a new schema."""
-        return PostgresStorage(URL)
+        """A storage in an empty schema."""
+        return PostgresStorage(self.url)
+
+
+class TestAsyncPostgresStorage(StorageContract):
+    """Every rule, in the asynchronous colour."""
+
+    @pytest.fixture(autouse=True)
+    def _url(self, postgres_url: str) -> Iterator[None]:
+        self.url = postgres_url
+        self.made: list[Blocking] = []
+        yield
+        for storage in self.made:
+            storage.end()
+
+    def make_storage(self) -> Storage:
+        """A storage in an empty schema, whose operations are awaited in a loop of its own."""
+        storage = PostgresStorage(self.url)
+        self.made.append(Blocking(AsyncPostgresStorage(storage.access), storage.close))
+        return cast("Storage", self.made[-1])
+
+
+class TestPollOnly(TestPostgresStorage):
+    """Every rule with nothing that outlives a transaction: no LISTEN, no session settings, no prepared statements."""
+
+    def make_storage(self) -> Storage:
+        """A storage as behind a pooler in transaction mode."""
+        return PostgresStorage(f"{self.url}{'&' if '?' in self.url else '?'}wakeups=off")

@@ -191,7 +191,8 @@ class SyncMainspring(SyncOperations):
 class Mainspring(Operations):
     """A scheduler on one storage.
 
-    ``store`` is a storage URL: ``sqlite:///FILE`` (relative), ``sqlite:////FILE`` (absolute) or ``memory:``.
+    ``store`` is a storage URL: ``sqlite:///FILE`` (relative), ``sqlite:////FILE`` (absolute), ``postgresql://…`` or
+    ``memory:``.
     ``delivery`` says how its workers call URLs; the default is what the environment says.
     The methods are asynchronous; ``sync`` has the same ones without an event loop.
     """

@@ -20,7 +20,7 @@ from mainspring.core.errors import InvalidInput
 from mainspring.core.ports import AsyncStorage, Storage, Wakeups
 
 DEFAULT_STORE = "sqlite:///mainspring.db"
-_CURE = "use sqlite:///FILE, sqlite:////ABSOLUTE/FILE or memory:"
+_CURE = "use sqlite:///FILE, sqlite:////ABSOLUTE/FILE, postgresql://… or memory:"
 
 
 @frozen
@@ -44,7 +44,7 @@ def open_store(url: str) -> Store:
     if url.startswith("sqlite:///") and len(url) > len("sqlite:///"):
         return _sqlite(Path(url.removeprefix("sqlite:///")))
     if url.startswith(("postgresql://", "postgres://")):
-        raise InvalidInput("store", "Postgres is not among the storages of this version", _CURE)
+        return _postgres(url)
     raise InvalidInput("store", f"{url!r} is no storage URL", _CURE)
 
 
@@ -70,6 +70,28 @@ def _sqlite(path: Path) -> Store:
         storage.close()
 
     return Store(storage, AsyncOver(storage), wakeups, release)
+
+
+def _postgres(url: str) -> Store:
+    _require_psycopg()
+    from mainspring.adapters.storages.postgres import AsyncPostgresStorage, PostgresStorage, PostgresWakeups
+
+    storage = PostgresStorage(url)
+    awaited = AsyncPostgresStorage(storage.access)
+    wakeups = PostgresWakeups(storage.target)
+    storage.subscribe(wakeups.wake)
+
+    def release() -> None:
+        wakeups.close()
+        awaited.release()
+        storage.close()
+
+    return Store(storage, awaited, wakeups, release)
+
+
+def _require_psycopg() -> None:
+    if find_spec("psycopg") is None:
+        raise InvalidInput("store", "Postgres needs psycopg", "run: pip install 'mainspring[postgres]'")
 
 
 @asynccontextmanager

@@ -13,10 +13,11 @@ from attrs import define, field
 
 from mainspring.cli.exits import CORRUPT, StoreMissing, code_of, line_of
 from mainspring.cli.invocation import Invocation
-from mainspring.cli.wiring import open_existing, store_of
+from mainspring.cli.wiring import is_postgres, open_existing, store_of
 from mainspring.core.errors import MainspringError, Unavailable
+from mainspring.core.ports import Storage
 
-_EXTRAS: Final = {"aiohttp": "http", "rich": "cli"}
+_EXTRAS: Final = {"aiohttp": "http", "psycopg": "postgres", "rich": "cli"}
 
 
 @define
@@ -52,6 +53,8 @@ def _examine_store(invocation: Invocation, health: Health) -> None:
 
     with open_existing(invocation) as store:
         counts = store.sync.count("default")
+        if is_postgres(store_of(invocation)):
+            _examine_postgres(store.sync, health)
         if isinstance(store.sync, SqliteStorage):
             report = store.sync.doctor()
             health.store.update(
@@ -66,6 +69,25 @@ def _examine_store(invocation: Invocation, health: Health) -> None:
     if health.faults:
         health.code = CORRUPT
         health.complaint = f"store: {len(health.faults)} faults were found; keep a copy, then restore it from a backup"
+
+
+def _examine_postgres(storage: Storage, health: Health) -> None:
+    from mainspring.adapters.storages.postgres import PostgresStorage
+
+    assert isinstance(storage, PostgresStorage)  # noqa: S101  that is what its URL opens
+    report = storage.doctor()
+    health.store["url"] = storage.target.name  # without the password that the URL may hold
+    health.store.update(
+        database=report.database,
+        schema=report.schema,
+        server_version=report.server_version,
+        bytes=report.bytes,
+        wakeups="on" if report.wakeups else "off: workers look every so often, and hear nothing",
+        oldest_snapshot_seconds=report.oldest_snapshot_seconds,
+    )
+    if report.advice:
+        health.store["advice"] = "; ".join(report.advice)
+    health.faults = [*report.faults, *(f"{row.kind} {row.id}: {row.reason}" for row in report.quarantined)]
 
 
 def _installation() -> dict[str, str]:

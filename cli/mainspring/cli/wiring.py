@@ -37,6 +37,11 @@ def file_of(url: str) -> Path | None:
     return Path(url.removeprefix(_FILE)) if url.startswith(_FILE) and len(url) > len(_FILE) else None
 
 
+def is_postgres(url: str) -> bool:
+    """Tell whether a storage URL names a Postgres database."""
+    return url.startswith(("postgresql://", "postgres://"))
+
+
 @contextmanager
 def existing(invocation: Invocation, app: Mainspring | None = None) -> Generator[SyncMainspring]:
     """Open the store, which has to exist, for the operations; of ``app``, if no other was named."""

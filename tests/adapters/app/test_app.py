@@ -348,7 +348,7 @@ def test_a_failing_function_is_retried_by_its_policy(app: Mainspring) -> None:
     assert state.result == "3"
 
 
-@pytest.mark.parametrize("store", ["", "redis://localhost", "postgresql://localhost/x", "sqlite://", "sqlite:///"])
+@pytest.mark.parametrize("store", ["", "redis://localhost", "postgres:/localhost/x", "sqlite://", "sqlite:///"])
 def test_a_store_that_cannot_be_opened_is_refused_with_the_cure(store: str) -> None:
     """A URL of no known kind names the field and what would be right."""
     with pytest.raises(InvalidInput) as refused:

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from adapters.storages.making import new_task, query
+from mainspring.adapters.storages.parts import STATE_ONLY
 from mainspring.adapters.storages.sqlite import SqliteStorage, connections, opening, place, wal_is_safe
 from mainspring.adapters.storages.sqlite.migrations import APPLICATION_ID, latest, scripts
-from mainspring.adapters.storages.parts import STATE_ONLY
 from mainspring.core.errors import InvalidInput, Unavailable
 from mainspring.core.machine import TRANSITIONS
 from mainspring.core.states import LIVE, STATES, TERMINAL

@@ -13,8 +13,6 @@ from mainspring.adapters.storages.postgres.texts import Texts
 from mainspring.adapters.storages.postgres.work import Work
 from mainspring.core.instants import to_micros
 
-
-
 SOON: Final = timedelta(seconds=10)
 """What becomes due later than this is found by everybody's own look."""
 
@@ -61,5 +59,3 @@ class Access:
         if due <= utc_now() + SOON:
             for callback in self._tell:
                 callback()
-
-

@@ -92,9 +92,7 @@ class _Creating:
         yield from work.read_clock()
         refs = sorted({queue_of(creation.task) for creation in creations})
         rows = yield work.sql(queue_sql.OF), (texts([ref.project for ref in refs]), texts([ref.name for ref in refs]))
-        self._queues = {
-            queue_ref(project, name): QUEUE.decode(body, f"queue {name}") for project, name, body in rows
-        }
+        self._queues = {queue_ref(project, name): QUEUE.decode(body, f"queue {name}") for project, name, body in rows}
         yield from self._read_keys(creations)
         names = [(one.task.project, one.task.name) for one in creations if one.task.name is not None]
         yield from work.load_names(names)

@@ -11,7 +11,7 @@ import psycopg
 
 from mainspring.adapters.storages.postgres.faults import ATTEMPTS, may_try_again, unavailable
 from mainspring.adapters.storages.postgres.texts import Operation, Row, Statement
-from mainspring.adapters.storages.postgres.work import Overtaken, Work
+from mainspring.adapters.storages.postgres.work import Work
 from mainspring.core.errors import Unavailable
 
 T = TypeVar("T")

@@ -21,6 +21,7 @@ from mainspring.core.schedule import Schedule
 from mainspring.core.states import LIVE_STATUSES, TERMINAL_STATUSES
 from mainspring.core.task import Task
 
+_NOBODY: Final = "00000000-0000-0000-0000-000000000000"
 _LIVE: Final = "{s}.live s JOIN {s}.tasks t ON t.id = s.id"
 _ENDED: Final = "{s}.ended s JOIN {s}.tasks t ON t.id = s.id"
 _ANY: Final = """{s}.tasks t CROSS JOIN LATERAL (
@@ -67,7 +68,7 @@ def find(sql: Texts, query: TaskQuery) -> Operation[tuple[Page[Task], list[Unrea
     while len(found) <= query.limit:
         here, more = _behind(conditions, values, after)
         statement = (
-            "SELECT t.id::text, t.body, s.state, s.version, t.quarantined, t.created_at"  # noqa: S608  values are bound
+            "SELECT t.id::text, t.body, s.state, s.version, t.quarantined, t.created_at"
             f" FROM {source} WHERE {here} ORDER BY t.created_at DESC, t.id DESC LIMIT %s"
         )
         rows = yield sql(statement), (*more, query.limit + 1)
@@ -91,9 +92,7 @@ def _after(cursor: str | None) -> tuple[int, str] | None:
     return after
 
 
-def _behind(
-    conditions: str, values: Sequence[object], after: tuple[int, str] | None
-) -> tuple[str, tuple[object, ...]]:
+def _behind(conditions: str, values: Sequence[object], after: tuple[int, str] | None) -> tuple[str, tuple[object, ...]]:
     if after is None:
         return conditions, tuple(values)
     return f"{conditions} AND (t.created_at, t.id) < (%s, %s::uuid)", (*values, *after)
@@ -114,7 +113,7 @@ def _conditions(query: TaskQuery) -> tuple[str, str, list[object]]:
         ("t.queue = %s", query.queue),
         ("t.name = %s", query.name),
         ("t.key = %s", query.key),
-        ("t.schedule_id = %s::uuid", query.schedule_id),
+        ("t.schedule_id = %s::uuid", _uuid(query.schedule_id)),
         ("t.created_at < %s", micros(query.created_before)),
         ("s.ended_at < %s", micros(query.ended_before)),
     )
@@ -122,9 +121,12 @@ def _conditions(query: TaskQuery) -> tuple[str, str, list[object]]:
         if value is not None:
             conditions += f" AND {condition}"
             values.append(value)
-    if query.schedule_id is not None and not is_uuid(query.schedule_id):
-        conditions, values = "false AND %s IS NULL", [query.project]
     return source, conditions, values
+
+
+def _uuid(key: str | None) -> str | None:
+    """Give a key as a UUID: a text that is none finds nothing."""
+    return key if key is None or is_uuid(key) else _NOBODY
 
 
 def find_schedules(sql: Texts, query: ScheduleQuery) -> Operation[tuple[Page[Schedule], list[Unreadable]]]:
@@ -139,7 +141,7 @@ def find_schedules(sql: Texts, query: ScheduleQuery) -> Operation[tuple[Page[Sch
     while len(found) <= query.limit:
         here, more = _behind(conditions, values, after)
         statement = (
-            f"SELECT {SCHEDULE_COLUMNS}, t.created_at FROM {{s}}.schedules t"  # noqa: S608  values are bound
+            f"SELECT {SCHEDULE_COLUMNS}, t.created_at FROM {{s}}.schedules t"
             f" WHERE {here} ORDER BY t.created_at DESC, t.id DESC LIMIT %s"
         )
         rows = yield sql(statement), (*more, query.limit + 1)

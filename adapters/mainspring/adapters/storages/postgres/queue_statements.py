@@ -1,7 +1,7 @@
 """The statements on queues, on what is due in them, and on idempotency keys. ``{s}`` stands for the schema.
 
-A queue's pending tasks lie in *lanes*, one for each priority in use: a statement hops from lane to lane in the index, so
-that tasks of the future in one of them hide nothing that is due in another, and cost nothing.
+A queue's pending tasks lie in *lanes*, one for each priority in use: a statement hops from lane to lane in the index,
+so that tasks of the future in one of them hide nothing that is due in another, and cost nothing.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from mainspring.core.events import UNRECORDED
 from mainspring.core.ids import TaskId, is_uuid
 from mainspring.core.instants import to_micros
 from mainspring.core.machine import Decision
-from mainspring.core.ports import Refused, TaskStep
+from mainspring.core.ports import Refused, TaskStep, TaskTest
 from mainspring.core.schedule import task_ended
 from mainspring.core.states import LIVE, LIVE_STATUSES, TERMINAL_STATUSES, Pending
 
@@ -76,7 +76,8 @@ def save(work: Work, decisions: Sequence[Decision]) -> Operation[tuple[bool, ...
     )
     applied: list[bool] = []
     for decision in decisions:
-        applied.append((yield from work.write(decision)))
+        done = yield from work.write(decision)
+        applied.append(done)
     return tuple(applied)
 
 
@@ -85,7 +86,8 @@ def update(work: Work, task_ids: Sequence[TaskId], step: TaskStep) -> Operation[
     yield from work.lock(task_ids)
     answers: list[Decision | Refused] = []
     for task_id in task_ids:
-        answers.append((yield from _update(work, task_id, step)))
+        answer = yield from _update(work, task_id, step)
+        answers.append(answer)
     return tuple(answers)
 
 
@@ -100,27 +102,30 @@ def _update(work: Work, task_id: TaskId, step: TaskStep) -> Operation[Decision |
     return decision
 
 
-def delete(work: Work, task_ids: Sequence[TaskId]) -> Operation[int]:
-    """Remove tasks with their history."""
+def delete(work: Work, task_ids: Sequence[TaskId], wanted: TaskTest | None) -> Operation[int]:
+    """Remove tasks with their history, those that are (still) ``wanted``; nothing is known of an unreadable one."""
     yield from work.lock(task_ids)
-    known = sorted(work.entries)
-    if not known:
-        return 0
-    for key in known:
-        entry = work.entries[key]
-        if isinstance(entry.task, CorruptHistory) or not isinstance(entry.task.state, LIVE):
+    removed: list[TaskId] = []
+    for key in sorted(work.entries):
+        task = work.entries[key].task
+        if isinstance(task, CorruptHistory):
+            if wanted is None:
+                removed.append(key)
             continue
-        nudge = task_ended(entry.task, work.now)
+        if wanted is not None and not wanted(task):
+            continue
+        removed.append(key)
+        nudge = task_ended(task, work.now) if isinstance(task.state, LIVE) else None
         if nudge is not None:
             yield from work.nudge(nudge)
-    rows = yield work.sql(task_sql.DELETE), (plain(known),)
+    if not removed:
+        return 0
+    rows = yield work.sql(task_sql.DELETE), (plain(removed),)
     count: int = rows[0][0]
     return count
 
 
-def prune(
-    work: Work, project: str | None, statuses: frozenset[str], before: int, limit: int
-) -> Operation[int]:
+def prune(work: Work, project: str | None, statuses: frozenset[str], before: int, limit: int) -> Operation[int]:
     """Delete tasks that ended before ``before``, and forget old idempotency keys."""
     now = yield from work.read_clock()
     yield work.sql(queue_sql.FORGET_KEYS), (to_micros(now - KEEP_KEYS),)

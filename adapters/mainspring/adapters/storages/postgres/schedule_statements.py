@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from mainspring.adapters.storages.postgres import texts
 from mainspring.adapters.storages.postgres.rows import SCHEDULE_COLUMNS
 from mainspring.adapters.storages.postgres.texts import NUMBERS, OPTIONAL, TEXTS, UUIDS
 
@@ -23,7 +22,8 @@ INSERT INTO {{s}}.schedules ({_SCHEDULE}) SELECT * FROM unnest({_SCHEDULES})
 WRITE: Final = f"""
 WITH d AS MATERIALIZED (SELECT * FROM unnest({_SCHEDULES}) AS d ({_SCHEDULE}))
 UPDATE {{s}}.schedules s
-SET project = d.project, name = d.name, created_at = d.created_at, wake_at = d.wake_at, version = d.version, body = d.body
+SET project = d.project, name = d.name, created_at = d.created_at, wake_at = d.wake_at, version = d.version,
+    body = d.body
 FROM d WHERE s.id = d.id
 """
 KNOWN: Final = "SELECT 1 FROM {s}.schedules WHERE id = %s::uuid"

@@ -7,21 +7,23 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import psycopg
 
 from mainspring.adapters.storages.clock import Clock
 from mainspring.adapters.storages.listeners import Listener
-from mainspring.adapters.storages.postgres import creating, finding, queueing, saving, scheduling, taking
+from mainspring.adapters.storages.postgres import creating, doctor, finding, queueing, saving, scheduling, taking
 from mainspring.adapters.storages.postgres.access import Access
 from mainspring.adapters.storages.postgres.connections import Connections
+from mainspring.adapters.storages.postgres.doctor import Quarantined, Report
 from mainspring.adapters.storages.postgres.drivers import Job, carry_out, pause_before, transacted, undo
 from mainspring.adapters.storages.postgres.faults import unavailable
 from mainspring.adapters.storages.postgres.opening import prepare
 from mainspring.adapters.storages.postgres.rows import Unreadable
 from mainspring.adapters.storages.postgres.target import Target, read_target
 from mainspring.adapters.storages.postgres.texts import Operation
+from mainspring.adapters.storages.postgres.wakeups import Notifier
 from mainspring.adapters.storages.postgres.work import Overtaken, Work
 from mainspring.core.creation import Accepted, Creation
 from mainspring.core.errors import Unavailable
@@ -40,6 +42,7 @@ from mainspring.core.ports import (
     Taken,
     TaskQuery,
     TaskStep,
+    TaskTest,
     Unplanned,
     Upcoming,
 )
@@ -61,9 +64,12 @@ class PostgresStorage:
 
     def __init__(self, url: str | Target, *, clock: Clock | None = None) -> None:
         target = read_target(url) if isinstance(url, str) else url
-        self.access = Access(target, clock)
         prepare(target)
+        self.access: Final = Access(target, clock)
         self._connections = Connections(target)
+        self._notifier = Notifier(target, self._connections)
+        if target.wakeups:
+            self.access.on_due(self._notifier.ring)
 
     @property
     def target(self) -> Target:
@@ -73,6 +79,14 @@ class PostgresStorage:
     def subscribe(self, callback: Listener) -> Callable[[], None]:
         """Call ``callback`` after each commit of this process that made something due, until the answer is called."""
         return self.access.subscribe(callback)
+
+    def doctor(self) -> Report:
+        """Look at the server, at the indexes, and for rows that refer to nothing."""
+        return self._once(doctor.examine(self.access.sql, self.target))
+
+    def quarantined(self, limit: int = 100) -> tuple[Quarantined, ...]:
+        """List rows that could not be read and were set aside."""
+        return self._once(doctor.quarantined(self.access.sql, limit))
 
     # --- carrying out ------------------------------------------------------------------------------------------------
 
@@ -131,10 +145,10 @@ class PostgresStorage:
         """Create tasks; all or none, or each by itself."""
         if not creations:
             return ()
-        if creating.can_be_added_at_once(creations):
-            if self._once(creating.add_at_once(self.access.sql, creations)):
-                self.access.committed(creating.first_due(creations))
-                return creating.all_created(creations)
+        at_once = creating.can_be_added_at_once(creations)
+        if at_once and self._once(creating.add_at_once(self.access.sql, creations)):
+            self.access.committed(creating.first_due(creations))
+            return creating.all_created(creations)
         return self._write(partial(creating.add, creations=creations, atomic=atomic))
 
     def get(self, task_id: TaskId) -> Task:
@@ -178,9 +192,9 @@ class PostgresStorage:
         """Pass each named task through ``step`` and write what it gives."""
         return self._write(partial(saving.update, task_ids=task_ids, step=step))
 
-    def delete(self, task_ids: Sequence[TaskId]) -> int:
-        """Remove tasks with their history."""
-        return self._write(partial(saving.delete, task_ids=task_ids))
+    def delete(self, task_ids: Sequence[TaskId], wanted: TaskTest | None = None) -> int:
+        """Remove tasks with their history, those that are (still) ``wanted``."""
+        return self._write(partial(saving.delete, task_ids=task_ids, wanted=wanted))
 
     def prune(self, project: str | None, statuses: frozenset[str], before: datetime, limit: int) -> int:
         """Delete tasks that ended before ``before``, and forget old idempotency keys."""
@@ -252,4 +266,5 @@ class PostgresStorage:
 
     def close(self) -> None:
         """Close every connection; repeating it does nothing."""
+        self._notifier.close()
         self._connections.close()

@@ -70,7 +70,7 @@ def take(work: Work, shares: Mapping[QueueRef, int], step: TaskStep, gate: Gate)
     if not rows:
         return Taken(decisions=(), again=None)
     work.see(rows[0][0])
-    gated = {row[1] for row in rows if row[4] is None}
+    gated: set[int] = {row[1] for row in rows if row[4] is None}
     found: dict[int, list[Row]] = {}
     for row in sorted([row for row in rows if row[4] is not None], key=lambda row: row[1:5]):
         found.setdefault(row[1], []).append(row[4:])
@@ -95,16 +95,14 @@ def _lock_queues(work: Work, refs: Sequence[QueueRef]) -> Operation[Mapping[Queu
     rows = yield work.sql(queue_sql.LOCK), (texts([ref.project for ref in refs]), texts([ref.name for ref in refs]))
     now = yield work.sql(task_sql.NOW), (work.instant,)
     work.see(now[0][0])
-    return {
-        queue_ref(project, name): QUEUE.decode(body, str(queue_ref(project, name))) for project, name, body in rows
-    }
+    return {queue_ref(project, name): QUEUE.decode(body, str(queue_ref(project, name))) for project, name, body in rows}
 
 
 def _pass_gate(work: Work, queue: Queue, share: int, step: TaskStep, gate: Gate) -> Operation[Taken]:
     """Let ``gate`` choose, and write the queue that it gives back."""
     ref, now = queue.ref, to_micros(work.now)
     rows = yield work.sql(queue_sql.RUNNING), (now, ref.project, ref.name)
-    running: dict[str, int] = dict(rows)  # type: ignore[arg-type]  # rows of two columns
+    running: dict[str, int] = dict(rows)
     rows = yield work.sql(queue_sql.KEYS), (ref.project, ref.name, ref.project, ref.name)
     keys = [row[0] for row in rows]
     if len(keys) > MAX_KEYS_SEEN:

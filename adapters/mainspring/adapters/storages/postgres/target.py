@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import Final
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from attrs import frozen
 from psycopg import ProgrammingError
@@ -91,7 +91,7 @@ def read_target(url: str) -> Target:
     base, _, query = url.partition("?")
     pairs = parse_qsl(query, keep_blank_values=True)
     ours = {key: value for key, value in pairs if key in ("schema", "pool_size", "wakeups")}
-    rest = urlencode([(key, value) for key, value in pairs if key not in ours])
+    rest = urlencode([(key, value) for key, value in pairs if key not in ours], quote_via=quote)
     try:
         urlsplit(base)
         known = conninfo_to_dict(f"{base}?{rest}" if rest else base)

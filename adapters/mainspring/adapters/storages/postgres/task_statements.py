@@ -74,8 +74,8 @@ UPDATE {{s}}.ended e
 SET status = d.status, ended_at = d.ended_at, version = d.version, state = d.state
 FROM d WHERE e.id = d.id
 """
-_TO_LIVE: Final = f"""
-INSERT INTO {{s}}.live (id, project, queue, name, key, schedule_id, rank, status, due, lease_until, version, state)
+_TO_LIVE: Final = """
+INSERT INTO {s}.live (id, project, queue, name, key, schedule_id, rank, status, due, lease_until, version, state)
 SELECT id, project, queue, name, key, schedule_id, rank, status, due, lease_until, version, state FROM d
 """
 _BOTH: Final = f"d AS MATERIALIZED (SELECT * FROM unnest({_TASKS}, {_STATES}) AS d ({_TASK}, {_STATE}))"
@@ -88,7 +88,8 @@ WITH {_BOTH},
 gone AS (DELETE FROM {{s}}.ended e USING d WHERE e.id = d.id)
 INSERT INTO {{s}}.live
     (id, project, queue, name, key, schedule_id, rank, status, due, lease_until, version, state, edition)
-SELECT d.id, d.project, d.queue, d.name, d.key, d.schedule_id, d.rank, status, due, lease_until, version, state, t.edition
+SELECT d.id, d.project, d.queue, d.name, d.key, d.schedule_id, d.rank,
+    d.status, d.due, d.lease_until, d.version, d.state, t.edition
 FROM d JOIN {{s}}.tasks t ON t.id = d.id
 """
 INSERT: Final = f"""
@@ -150,7 +151,9 @@ SELECT ord FROM hit
 """
 """Write states of live tasks, each over the version that it was decided on; tells which of them were applied."""
 
-QUARANTINE_LIVE: Final = f"UPDATE {{s}}.live SET due = NULL, lease_until = NULL, quarantined = true WHERE id = ANY ({UUIDS})"
+QUARANTINE_LIVE: Final = (
+    f"UPDATE {{s}}.live SET due = NULL, lease_until = NULL, quarantined = true WHERE id = ANY ({UUIDS})"
+)
 QUARANTINE: Final = """
 UPDATE {s}.tasks t SET quarantined = d.reason FROM unnest(%s::uuid[], %s::text[]) AS d (id, reason) WHERE t.id = d.id
 """
@@ -162,22 +165,22 @@ h AS (DELETE FROM {{s}}.history USING d WHERE history.task = d.id),
 t AS (DELETE FROM {{s}}.tasks USING d WHERE tasks.id = d.id RETURNING 1)
 SELECT count(*) FROM t
 """
-PRUNE: Final = f"""
+PRUNE: Final = """
 WITH d AS MATERIALIZED (
     SELECT unnest(array(
         SELECT e.id
         FROM unnest(%s::text[]) AS s (status)
         CROSS JOIN LATERAL (
-            SELECT id, ended_at FROM {{s}}.ended
+            SELECT id, ended_at FROM {s}.ended
             WHERE status = s.status AND ended_at < %s AND (%s::text IS NULL OR project = %s)
             ORDER BY ended_at, id LIMIT %s
         ) e
         ORDER BY e.ended_at, e.id LIMIT %s
     )) AS id
 ),
-e AS (DELETE FROM {{s}}.ended USING d WHERE ended.id = d.id RETURNING ended.id),
-h AS (DELETE FROM {{s}}.history USING e WHERE history.task = e.id),
-t AS (DELETE FROM {{s}}.tasks USING e WHERE tasks.id = e.id)
+e AS (DELETE FROM {s}.ended USING d WHERE ended.id = d.id RETURNING ended.id),
+h AS (DELETE FROM {s}.history USING e WHERE history.task = e.id),
+t AS (DELETE FROM {s}.tasks USING e WHERE tasks.id = e.id)
 SELECT count(*) FROM e
 """
 

@@ -58,7 +58,7 @@ class Entry:
         return self.task
 
 
-class Overtaken(Exception):  # noqa: N818  a signal to the driver, not an error for anybody
+class Overtaken(Exception):
     """Another transaction wrote what this one was about to write: make the whole of it again."""
 
 
@@ -107,16 +107,17 @@ class Work:
 
     def lock(self, task_ids: Iterable[TaskId]) -> Operation[None]:
         """Hold tasks against others, in the order of their ids; those that are missing get no entry."""
-        missing = sorted({key for key in task_ids if key not in self.entries and is_uuid(key)})
+        missing: list[TaskId] = sorted({key for key in task_ids if key not in self.entries and is_uuid(key)})
         stale: list[TaskId] = []
+        places: tuple[tuple[Place, str], ...] = (("live", task_sql.LOCK_LIVE), ("ended", task_sql.LOCK_ENDED))
         for look in range(_LOOKS):
-            for place, statement in (("live", task_sql.LOCK_LIVE), ("ended", task_sql.LOCK_ENDED)):
+            for place, statement in places:
                 if not missing or (look == _LOOKS - 1 and place == "ended"):
                     break
                 rows = yield self.sql(statement), (self.instant, plain(missing))
                 for now, key, version, state, body, quarantined in rows:
                     self.see(now)
-                    self.entries[key] = Entry("live" if place == "live" else "ended", version, None)  # type: ignore[arg-type]
+                    self.entries[key] = Entry(place, version, CorruptHistory(f"task {key}"))
                     if body is None:
                         stale.append(key)
                     self._fill(key, version, state, body, quarantined)
@@ -306,8 +307,8 @@ class Work:
                 (reviving if live else remaining).append(task)
         if ending:
             projects = texts([task.project for task in ending])
-            values = (*_ids(ending), projects, *state_parameters(ending), *history_parameters(events))
-            yield self.sql(task_sql.END), values
+            ended: tuple[str, ...] = (*_ids(ending), projects, *state_parameters(ending), *history_parameters(events))
+            yield self.sql(task_sql.END), ended
             events = []
         yield from self._flush_bodies()
         if staying:

@@ -1,8 +1,17 @@
+-- oldest: 1
 -- Instants are whole microseconds since 1970-01-01 UTC. What a row means is in its JSON text (mainspring.adapters.codec);
 -- the columns repeat what is searched by. "{schema}" stands for the name of the schema.
 --
 -- A task is spread over tables by how often its parts change: what was asked for (tasks), what changes while it is live
 -- (live), how it ended (ended), and what happened (history). A row of tasks has one of live or one of ended.
+
+-- The steps of this schema that were taken (mainspring.adapters.storages.migrations).
+CREATE TABLE {schema}.migrations (
+    number integer PRIMARY KEY,
+    checksum text NOT NULL,
+    oldest integer NOT NULL,
+    at timestamptz NOT NULL
+);
 
 CREATE TABLE {schema}.tasks (
     id uuid PRIMARY KEY,
