@@ -11,7 +11,7 @@ Rules:
 * Fair turns: between keys, the one whose last start is longest ago goes first, one task at a time. Within a key, and in
   a queue without keys: higher priority first, then due, then id.
 * Paused: nothing starts; what runs goes on. Draining: no new task is accepted; those in it run out.
-* Several queues share a worker by weight (``share``): each gets its part of the free places, at least one in turn.
+* Several queues share a worker by weight (``share``): each gets its exact part of the free places to within one.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
-from itertools import cycle, islice
 from math import floor
 from typing import Final, Literal
 
@@ -42,6 +41,8 @@ MAX_NOTE: Final = 500
 MAX_WEIGHT: Final = 1_000
 MIN_WINDOW: Final = timedelta(seconds=1)
 MAX_WINDOW: Final = timedelta(weeks=1)
+_NOTHING: Final = 1e-9
+"""What is left of a place by the inexactness of numbers alone."""
 
 
 @frozen(order=True)
@@ -292,26 +293,30 @@ def share(
 ) -> tuple[Mapping[QueueRef, int], Mapping[QueueRef, float]]:
     """Divide ``places`` between queues by weight; returns the parts and the credit for the next time.
 
-    Each time every queue earns its exact share as credit and is given the whole part of it; places left over go to
-    the largest credit (then by name). What was given is taken off, so over time each queue gets its share and none
-    starves, also when there is a single place.
+    A queue earns its exact share of every place as credit and pays for those that it is given. The whole part of what
+    it has is given to it at once; of those with something left, who would have a whole place soonest goes first. So for
+    as long as the same queues share, each has had its exact share to within one place at any time (they are the
+    subtasks of a periodic task, and the earliest deadline goes first: Baruah, Cohen, Plaxton and Varvel, 1996), and
+    none starves. What a queue that stays away has left or owes is divided between the others by weight.
     """
     total = sum(weights.values())
-    earned = {ref: credit.get(ref, 0.0) + places * weights[ref] / total for ref in sorted(weights)}
-    parts = {ref: max(0, floor(value)) for ref, value in earned.items()}
-    ranked = sorted(earned, key=lambda ref: (parts[ref] - earned[ref], ref))
-    for ref in islice(cycle(ranked), max(0, places - sum(parts.values()))):
-        parts[ref] += 1
-    given = _capped(parts, places, ranked)
+    away = sum(credit.get(ref, 0.0) for ref in weights)
+    shared = {ref: (places - away) * weight / total for ref, weight in weights.items()}
+    earned = {ref: credit.get(ref, 0.0) + shared[ref] for ref in sorted(weights)}
+    given = _whole(earned, places)
+    rest = {ref: earned[ref] - part for ref, part in given.items()}
+    soonest = sorted(rest, key=lambda ref: (rest[ref] <= _NOTHING, (1 - rest[ref]) / weights[ref], ref))
+    for ref in soonest[: places - sum(given.values())]:
+        given[ref] += 1
     return {ref: part for ref, part in given.items() if part}, {ref: earned[ref] - given[ref] for ref in earned}
 
 
-def _capped(parts: Mapping[QueueRef, int], places: int, ranked: Sequence[QueueRef]) -> Mapping[QueueRef, int]:
-    """Give at most ``places`` in all, the largest credit first."""
-    given: dict[QueueRef, int] = {}
+def _whole(earned: Mapping[QueueRef, float], places: int) -> dict[QueueRef, int]:
+    """The whole places that queues have earned. Only after others came or went may that be more than there are."""
+    given = dict.fromkeys(earned, 0)
     left = places
-    for ref in ranked:
-        given[ref] = min(parts[ref], left)
+    for ref in sorted(earned, key=lambda ref: (-earned[ref], ref)):
+        given[ref] = min(left, max(0, floor(earned[ref] + _NOTHING)))
         left -= given[ref]
     return given
 
