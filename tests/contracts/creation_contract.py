@@ -12,12 +12,12 @@ from contracts.contract_values import HOUR, added, running, start, succeed, task
 from mainspring.core.creation import Accepted, ClashPolicy, Creation, IdempotencyKey
 from mainspring.core.errors import Conflict
 from mainspring.core.events import TaskEdited
-from mainspring.core.ports import Refused, Storage
+from mainspring.core.ports import Refused, Storage, TaskQuery
 from mainspring.core.queue import Queue, close_queue, queue_ref
 from mainspring.core.retry import Never
-from mainspring.core.states import Pending
+from mainspring.core.states import Cancelled, Pending, Tally
 from mainspring.core.task import DEFAULT_PROJECT, FollowUp, FunctionCall
-from support.port import creations
+from support.port import creations, take
 
 REF = queue_ref(DEFAULT_PROJECT, "mail")
 KEY = IdempotencyKey(key="order-7", fingerprint="a")
@@ -83,6 +83,33 @@ class Creating:
         assert kept == changes[policy]
         assert [type(event) for event in storage.history(holder.id)] == [TaskEdited] * (kept.version - 1)
         assert storage.count(DEFAULT_PROJECT) == {"pending": 1}
+
+    def test_what_was_replaced_is_found_by_what_it_is_now(self, storage: Storage) -> None:
+        """Queue, key and deadline are those of the new request: searches and limits go by them."""
+        holder = added(storage, name="n", key="old", queue="old")
+        follow_up = FollowUp(call=FunctionCall(function="after"))
+        new = task(storage, name="n", key="new", queue="new", start_by=storage.now() + HOUR, on_failure=follow_up)
+        answer = _one(storage, Creation(task=new, on_clash="replace"))
+        assert (answer.task.start_by, answer.task.on_failure) == (new.start_by, follow_up)
+        assert storage.find(TaskQuery(key="new", queue="new")).items == (storage.get(holder.id),)
+        assert storage.find(TaskQuery(key="old")).items == storage.find(TaskQuery(queue="old")).items == ()
+        assert take(storage, ("old",), 1, start()) == ()
+        assert [decision.task.id for decision in take(storage, ("new",), 1, start())] == [holder.id]
+
+    def test_a_live_task_that_is_created_again_is_met_by_its_name(self, storage: Storage) -> None:
+        """Its own name is taken, by itself; without a name its id is."""
+        named, nameless = added(storage, name="n"), added(storage)
+        with pytest.raises(Conflict, match="name 'n'"):
+            storage.add([Creation(task=named)])
+        assert _one(storage, Creation(task=named, on_clash="keep")) == Accepted(task=named, how="kept")
+        with pytest.raises(Conflict, match="its id exists already"):
+            storage.add([Creation(task=nameless, on_clash="keep")])
+
+    def test_a_task_that_has_ended_holds_no_name_when_it_is_created(self, storage: Storage) -> None:
+        """An imported one is no clash with the live task of its name."""
+        added(storage, name="n")
+        ended = task(storage, name="n", state=Cancelled(at=storage.now(), reason="", tally=Tally()))
+        assert _one(storage, Creation(task=ended)) == Accepted(task=ended, how="created")
 
     @pytest.mark.parametrize("policy", ["reject", "replace", "debounce"])
     def test_a_running_task_keeps_its_name(self, storage: Storage, policy: ClashPolicy) -> None:

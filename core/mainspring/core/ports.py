@@ -167,10 +167,11 @@ class Storage(Protocol):
 
         For each: if its idempotency key is known and not older than ``KEEP_KEYS``, the answer is
         ``creation.repeated(...)`` (a task that was deleted meanwhile is created again). Else it is passed through
-        ``creation.settled`` with the configured queue that it goes to (None: not configured), and then, if its name
-        belongs to a live task, ``creation.clash`` decides and its decision is written; else the task is inserted
-        (``Conflict`` if its id exists). Its idempotency key is kept with the task of the answer. Later creations see
-        what earlier ones did. ``atomic``: the first refusal is raised and nothing is written; else it is answered.
+        ``creation.settled`` with the configured queue that it goes to (None: not configured), and then, if it is live
+        and its name belongs to a live task (be it of the same id), ``creation.clash`` decides and its decision is
+        written; else the task is inserted (``Conflict`` if its id exists). Its idempotency key is kept with the task of
+        the answer. Later creations see what earlier ones did. ``atomic``: the first refusal is raised and nothing is
+        written; else it is answered.
         """
         ...
 

@@ -134,8 +134,10 @@ class TaskTable:
             raise Conflict(f"name {task.name!r}", f"task {holder} has it", "wait for its end, or use another name")
 
     def named(self, task: Task) -> Task | None:
-        """Find the live task that has the name of ``task``."""
-        holder = None if task.name is None else self._names.get((task.project, task.name))
+        """Find the live task that has the name of a live task; it may be that very task."""
+        if task.name is None or task.state.status not in LIVE_STATUSES:
+            return None
+        holder = self._names.get((task.project, task.name))
         return None if holder is None else self.rows[holder]
 
     def _index(self, task: Task) -> None:

@@ -44,9 +44,7 @@ _UPDATE_KEYS: Final = (
 _UPDATE_BODY: Final = "UPDATE bodies SET body = ?, crc = ? WHERE task = ?"
 _ADD_HISTORY: Final = "INSERT INTO history (task, version, part, event, crc) VALUES (?, ?, ?, ?, ?)"
 _QUARANTINE: Final = "UPDATE tasks SET quarantined = ?, due = NULL, lease_until = NULL WHERE n = ?"
-_NAME_HOLDER: Final = (
-    "SELECT id FROM tasks WHERE project = ? AND name = ? AND name IS NOT NULL AND ended_at IS NULL AND id <> ?"
-)
+_NAME_HOLDER: Final = "SELECT id FROM tasks WHERE project = ? AND name = ? AND name IS NOT NULL AND ended_at IS NULL"
 _NEXT_LANE: Final = (
     "SELECT project, queue, rank, due, 0 FROM tasks WHERE due IS NOT NULL AND (project, queue, rank) > (?, ?, ?)"
     " ORDER BY project, queue, rank, due LIMIT 1"
@@ -187,16 +185,16 @@ def _clash(connection: sqlite3.Connection, tasks: Sequence[Task], first: int) ->
         if found is not None and found[0] != n:
             return Conflict(str(task), "its id exists already", "make a new id")
         holder = None if found is not None else name_holder(connection, task)
-        if holder is not None:
+        if holder is not None and holder != task.id:
             return _taken(task, holder)
     return Conflict("store", "a task breaks a rule of the schema", "report this as a bug")
 
 
 def name_holder(connection: sqlite3.Connection, task: Task) -> TaskId | None:
-    """Find the other live task that has the name of a live task."""
+    """Find the live task that has the name of a live task; it may be that very task."""
     if task.name is None or task.state.status not in LIVE_STATUSES:
         return None
-    row = connection.execute(_NAME_HOLDER, (task.project, task.name, task.id)).fetchone()
+    row = connection.execute(_NAME_HOLDER, (task.project, task.name)).fetchone()
     return None if row is None else TaskId(row[0])
 
 
@@ -220,7 +218,7 @@ def write_states(connection: sqlite3.Connection, rows: Sequence[tuple[int, Task]
 def write_body(connection: sqlite3.Connection, n: int, task: Task) -> None:
     """Write what seldom changes of a task over row ``n``; ``Conflict``, before that, if its name is taken."""
     holder = name_holder(connection, task)
-    if holder is not None:
+    if holder is not None and holder != task.id:
         raise _taken(task, holder)
     connection.execute(_UPDATE_BODY, (*body_row(task), n))
     connection.execute(_UPDATE_KEYS, (*key_columns(task), n))
