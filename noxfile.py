@@ -97,6 +97,13 @@ def chaos(session: nox.Session) -> None:
 
 
 @nox.session
+def simulation(session: nox.Session) -> None:
+    """Play the whole system in virtual time under every fault; ``-- --seeds 200000`` for as many seeds as wanted."""
+    session.install("-q", "-e", ".")
+    session.run("python", "-m", "mainspring.simulation", *(session.posargs or ["--seeds", "1000", "--covered"]))
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """Measure speed as ratios to named peers in the same run; ``-- time`` for the recurrences only."""
     session.install("-q", "-e", ".[test]")

@@ -29,6 +29,24 @@ from mainspring.core.events import (
     TaskRequeued,
 )
 from mainspring.core.ids import TaskId
+from mainspring.core.invariants import (
+    Breaches,
+    Hold,
+    attempts_are_bounded,
+    breaches_of,
+    broken,
+    concurrency_holds,
+    edges_are_published,
+    history_is_complete,
+    holds_of,
+    next_never_goes_back,
+    nothing_starts_after_a_stop,
+    nothing_starts_early,
+    occurrences_are_exact,
+    rate_holds,
+    starts_of,
+    terminal_is_final,
+)
 from mainspring.core.machine import Decision
 from mainspring.core.queue import Limits, Queue, QueueRef, QueueView, Rate, admit
 from mainspring.core.recurrence import Interval
@@ -49,24 +67,6 @@ from support.builders import (
     TIMEOUT,
     at,
     make_task,
-)
-from support.invariants import (
-    Breaches,
-    Hold,
-    attempts_are_bounded,
-    breaches_of,
-    broken,
-    concurrency_holds,
-    edges_are_published,
-    history_is_complete,
-    holds_of,
-    next_never_goes_back,
-    nothing_starts_after_a_stop,
-    nothing_starts_early,
-    occurrences_are_exact,
-    rate_holds,
-    starts_of,
-    terminal_is_final,
 )
 from support.lives import histories
 from support.schedules import TICK, World, make_schedule

@@ -17,13 +17,13 @@ from mainspring.core.creation import KEEP_KEYS, Accepted, Creation, IdempotencyK
 from mainspring.core.errors import Conflict
 from mainspring.core.events import Event, RunStarted
 from mainspring.core.ids import ScheduleId, TaskId
+from mainspring.core.invariants import breaches_of, broken, next_never_goes_back, occurrences_are_exact, rate_holds
 from mainspring.core.machine import Decision
 from mainspring.core.ports import Refused
 from mainspring.core.queue import Limits, Queue, QueueRef, queue_of
 from mainspring.core.schedule import Buffered, Schedule, Slot
 from mainspring.core.states import LIVE, Cancelling, Running
 from mainspring.core.task import Task
-from support.invariants import breaches_of, broken, next_never_goes_back, occurrences_are_exact, rate_holds
 
 Place: TypeAlias = tuple[QueueRef, str | None]
 """A queue as a whole (None), or one key of it."""

@@ -21,6 +21,7 @@ from mainspring.adapters.storages.sqlite import SqliteStorage
 from mainspring.core.commands import Start, Succeed
 from mainspring.core.errors import Conflict
 from mainspring.core.ids import ScheduleId, uuid7
+from mainspring.core.invariants import TICK, broken, occurrences_are_exact
 from mainspring.core.machine import Decision, handle
 from mainspring.core.ports import ScheduleStep, Storage, TaskQuery, Unplanned
 from mainspring.core.recurrence import Interval
@@ -46,7 +47,6 @@ from mainspring.core.schedule import (
 )
 from mainspring.core.task import FunctionCall, Task
 from support.builders import NOW, SECOND
-from support.invariants import TICK, broken, occurrences_are_exact
 from support.port import take
 
 SPEED = 200.0

@@ -61,6 +61,27 @@ def test_the_dead_lease_of_another_worker_is_reclaimed_and_consumes_the_attempt(
     run(scenario())
 
 
+def test_a_run_whose_lease_has_ended_before_the_answer_came_does_not_begin() -> None:
+    """The answer of a take may travel longer than the lease lasts: by then somebody else may run the task."""
+
+    async def scenario() -> None:
+        house = House()
+        (task,) = house.add(retry=AGAIN)
+        answer = house.storage.hold("take", "after")
+        async with house.working("worker-1", lease=LEASE):
+            await until(lambda: house.storage.calls["take"] == 1)
+            async with house.working("worker-2", lease=LEASE):
+                await house.ended(task)
+            answer.set()
+            taken = house.storage.calls["take"]
+            house.add()
+            await until(lambda: house.storage.calls["take"] > taken)
+            await house.all_ended()
+        assert [run for key, run, _ in house.executor.started if key == task] == [2]
+
+    run(scenario())
+
+
 def test_a_run_whose_lease_was_lost_is_interrupted_and_reports_nothing() -> None:
     """When a heartbeat is refused because another run took over, the old one is stopped and stays silent."""
 

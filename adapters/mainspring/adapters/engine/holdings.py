@@ -38,8 +38,15 @@ class Holdings:
         return len(self._runs)
 
     def begin(self, task: Task, state: Running) -> None:
-        """Start a run that the storage has given to this engine; an older one of its task is no longer ours."""
+        """Start a run that the storage has given to this engine; an older one of its task is no longer ours.
+
+        An answer of the storage may have travelled so long that the run's lease is (all but) over: then it is not
+        begun, since somebody else may start the next one any moment.
+        """
         self.lose(task.id)
+        if state.lease_until <= self._clock.latest() + self._margin:
+            _log.warning("%s: it came too late, the lease of run %d is over before it begins", task, state.run)
+            return
         remaining = (state.deadline - self._clock.now()).total_seconds()
         held = begin(task, state, self._executor, remaining, self._end, self._tell)
         self._runs[held] = None

@@ -186,7 +186,7 @@ def nothing_starts_after_a_stop(
 def history_is_complete(task: Task, events: Sequence[Event]) -> Breaches:
     """I13: each run that started has exactly one end, but for the one that is held now; each end has its start."""
     started = {event.run: event for event in events if isinstance(event, RunStarted)}
-    ends = Counter(event.run for event in events if _ends_a_run(event))
+    ends = Counter(event.run for event in events if isinstance(event, RunEnd) and _ends_a_run(event))
     held = task.state.run if isinstance(task.state, Running | Cancelling) else 0
     for run in started:
         if ends[run] != (0 if run == held else 1):
