@@ -478,3 +478,8 @@ def test_a_plan_with_a_counted_row_is_exact() -> None:
     written = plan(world.view, NOW + 20 * TEN)
     assert [slot.count for slot in written.slots] == [21]
     assert broken(occurrences_are_exact(world.rules, written.schedule, written.slots)) == []
+
+
+def test_a_rule_that_has_ended_before_it_met_anything_owes_no_record() -> None:
+    """A schedule that will never fire again and has no record of anything is expected to have none."""
+    assert checked([], next_at=None) == []
