@@ -205,12 +205,12 @@ class Operator:
 
     def _change(self) -> ScheduleEdit:
         dice = self._dice
-        every = Interval(every=_seconds(dice, 2, 20), anchor=self._weather.now())
+        every, caught_up = Interval(every=_seconds(dice, 2, 20), anchor=self._weather.now()), catch_up_of(dice)
         edits = (
             ScheduleEdit(recurrence=every),
             ScheduleEdit(overlap=dice.pick(OVERLAPS)),
             ScheduleEdit(description="changed"),
-            ScheduleEdit(catch_up=catch_up_of(dice)),
+            ScheduleEdit(catch_up_mode=caught_up.mode, catch_up_window=caught_up.window),
         )
         return dice.pick(edits)
 
