@@ -158,6 +158,54 @@ def test_an_edit_that_says_nothing_or_too_much_is_refused() -> None:
     assert read("schedule", "show", id_)["schedule"]["version"] == 1
 
 
+def test_a_preview_shows_what_overlap_and_limits_do() -> None:
+    """In a table for people, in JSON for programs; the rest is counted."""
+    id_ = well("schedule", "add", URL, "--cron", "*/20 * * * *", "--overlap", "skip")
+    head, columns, *rows, rest = well("schedule", "preview", id_, "--duration", "30m", "--limit", "3").splitlines()
+    assert head.startswith(f"schedule {id_}, from ")
+    assert columns.split() == ["OCCURRENCE", "BECOMES", "STARTS", "ENDS"]
+    assert [("a task" in row, "skipped: overlap" in row) for row in rows] == [
+        (True, False),
+        (False, True),
+        (True, False),
+    ]
+    assert rest.startswith("and 26")
+    well("queue", "set", "default", "--concurrency", "1")
+    seen = read("schedule", "preview", id_, "--for", "1h", "--duration", "1d")
+    assert [row["outcome"]["kind"] for row in seen["rows"]] == ["created", "skipped", "skipped"]
+    assert (seen["cut"], seen["schedule"]["id"]) == (0, id_)
+
+
+def test_a_preview_of_an_edit_changes_nothing() -> None:
+    """The options are those of edit; a row says if a later one cancels it, and if nothing happens."""
+    id_ = well("schedule", "add", URL, "--cron", "*/20 * * * *")
+    options = ("--overlap", "cancel_other", "--duration", "30m", "--for", "2h")
+    assert "a task, cancelled by a later one" in well("schedule", "preview", id_, *options)
+    edited = read("schedule", "preview", id_, "--cron", "0 0 1 1 *", "--tz", "Europe/Berlin", "--for", "1d")
+    assert (edited["rows"], edited["schedule"]["recurrence"]["timezone"]) == ([], "Europe/Berlin")
+    ended = well("schedule", "preview", id_, "--ends-at", "2001-01-01T00:00:00Z")
+    assert ended.endswith("\nnothing happens")
+    assert read("schedule", "show", id_)["schedule"]["version"] == 1
+    many = well("schedule", "preview", id_, "--every", "1m", "--limit", "1")
+    assert many.endswith("and 100000 or more further occurrences")
+
+
+def test_a_preview_refuses_what_it_cannot_play() -> None:
+    """By the field."""
+    id_ = well("schedule", "add", URL, "--every", "1h")
+    for options, field in (
+        (("--for", "x"), "span"),
+        (("--until", "x"), "until"),
+        (("--until", "2001-01-01T00:00:00Z"), "until"),
+        (("--until", "2090-01-01T00:00:00Z", "--for", "1h"), "until"),
+        (("--duration", "x"), "duration"),
+        (("--limit", "0"), "limit"),
+        (("--cron", "x"), "cron"),
+    ):
+        assert complaint(run("schedule", "preview", id_, *options), 2).startswith(f"{field}: ")
+    assert complaint(run("schedule", "preview", "nobody"), 3).startswith("schedule: there is no 'nobody'")
+
+
 def test_an_empty_list_is_well_and_empty() -> None:
     """Nothing on stdout, a word on stderr."""
     well("task", "add", URL)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 from attrs import evolve
@@ -286,6 +286,11 @@ class Firing:
         (fired,) = storage.fire(1, plan)
         assert storage.slots(made.id, 2) == (fired.slots[-1], fired.slots[-2])
         assert storage.slots(made.id, 0) == ()
+        oldest, *_, newest = reversed(storage.slots(made.id))
+        assert storage.slots(made.id, upto=newest.occurrence) == storage.slots(made.id)
+        assert storage.slots(made.id, 1, newest.occurrence - timedelta(microseconds=1)) == storage.slots(made.id)[1:2]
+        assert storage.slots(made.id, upto=oldest.occurrence) == (oldest,)
+        assert storage.slots(made.id, upto=oldest.occurrence - timedelta(microseconds=1)) == ()
 
     def test_a_task_that_exists_undoes_the_plan(self, storage: Storage) -> None:
         """The id of an occurrence's task is computed: it cannot be made twice."""

@@ -17,7 +17,7 @@ from mainspring.core.ids import TaskId
 from mainspring.core.preview import MAX_CUT, Preview, PreviewRow, preview
 from mainspring.core.queue import Limits, Queue, QueuePause, QueueRef, Rate
 from mainspring.core.recurrence import Cron, Interval, Recurrence
-from mainspring.core.schedule import AtMost, CatchUp, Overlap, Schedule, TaskTemplate
+from mainspring.core.schedule import AtMost, CatchUp, Overlap, Schedule, ScheduleEdit, TaskTemplate
 from mainspring.core.states import Pending
 from support.builders import DAY, HOUR, HTTP, MINUTE, NOW, SECOND, TASK_ID
 from support.schedules import TICK, World, describe, key_of, make_schedule, occurrences
@@ -361,4 +361,31 @@ def test_the_bounds_themselves_are_allowed() -> None:
     """The longest duration, the most rows, and a preview of a single instant."""
     schedule: Schedule = make_schedule()
     assert rows(preview(schedule, at=NOW, until=NOW, duration=36_525 * DAY, limit=10_000)) == [("03:04", "created")]
-    assert preview(schedule, at=NOW - HOUR, until=NOW - TICK) == Preview(rows=(), cut=0)
+    start, end = NOW - HOUR, NOW - TICK
+    assert preview(schedule, at=start, until=end) == Preview(schedule=schedule, at=start, until=end, rows=(), cut=0)
+
+
+# --- an edit before it is made -------------------------------------------------------------------------------------
+
+
+def test_an_edit_is_shown_before_it_is_made() -> None:
+    """By the production edit: what came due before is settled as it was, and what waits goes on under the new rules."""
+    schedule = make_schedule(Interval(every=10 * MINUTE, anchor=START), at=START - TICK)
+    seen = preview(
+        schedule,
+        at=START + 10 * MINUTE,
+        until=START + HOUR,
+        duration=5 * MINUTE,
+        edit=ScheduleEdit(recurrence=Interval(every=30 * MINUTE, anchor=START), queue="mail"),
+        queue=Queue(ref=MAIL),
+    )
+    assert rows(seen) == [
+        (f"{START:%H:%M}", "created"),
+        (f"{START + 10 * MINUTE:%H:%M}", "created"),
+        (f"{START + 30 * MINUTE:%H:%M}", "created"),
+        (f"{START + HOUR:%H:%M}", "created"),
+    ]
+    assert (seen.schedule.template.queue, seen.schedule.version) == ("mail", schedule.version + 1)
+    assert seen.schedule.next_at == START + 30 * MINUTE
+    with pytest.raises(InvalidInput):
+        preview(schedule, at=START, until=START + HOUR, edit=ScheduleEdit(overlap="skip"), queue=Queue(ref=MAIL))

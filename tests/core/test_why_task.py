@@ -25,6 +25,7 @@ from mainspring.core.commands import (
     Start,
     Succeed,
 )
+from mainspring.core.errors import InvalidInput
 from mainspring.core.events import Event, RetryScheduled
 from mainspring.core.machine import handle
 from mainspring.core.ports import SUPERSEDED
@@ -635,3 +636,52 @@ def test_a_whole_chain_from_a_schedules_records() -> None:
     history = (*started.events, *done.events)
     chain = why_task(done.task, at=at(3), history=history, schedule=written.schedule, slot=record)
     assert [reason.stage for reason in chain] == ["rule", "occurrence", "policy", "gate", "outcome"]
+
+
+# --- an instant that has passed ------------------------------------------------------------------------------------
+
+
+def test_what_a_task_had_come_to_at_an_instant() -> None:
+    """What was recorded by then, and which record came next; what holds now says nothing about then."""
+    task, history = live(start(0), fail(1, 1), start(63.25), Succeed(at=at(70), run=2))
+    chain = why_task(task, at=at(99), history=history, instant=at(30))
+    assert [reason.fact for reason in chain] == [
+        "task.origin", "event 1: RunStarted", "event 2: RetryScheduled", "event 3: RunStarted"
+    ]  # fmt: skip
+    assert chain[-1] == Reason(
+        stage="outcome",
+        at=at(63.25),
+        text="At 2030-01-02T03:04:35Z that was all; "
+        "what came next, at 2030-01-02T03:05:08.250000Z, is event 3: RunStarted.",
+        fact="event 3: RunStarted",
+    )
+
+
+def test_at_an_instant_behind_the_last_record_the_whole_chain_holds() -> None:
+    """Nothing happened since, so what is true now was true then."""
+    task, history = live(start(0), fail(1, 1))
+    assert why_task(task, at=at(99), history=history, instant=at(1)) == why_task(task, at=at(99), history=history)
+
+
+def test_before_its_creation_there_is_no_task() -> None:
+    """And nothing else is said; an instant without an offset is refused."""
+    task, history = live(start(0))
+    (only,) = why_task(task, at=NOW, history=history, instant=NOW - SECOND)
+    assert only.fact == "task.created_at"
+    assert only.text == ("At 2030-01-02T03:04:04Z the task did not exist yet: it was created at 2030-01-02T03:04:05Z.")
+    with pytest.raises(InvalidInput, match="instant"):
+        why_task(task, at=NOW, history=history, instant=NOW.replace(tzinfo=None))
+
+
+def test_a_due_that_an_edit_moves_later_is_not_guessed() -> None:
+    """The edit lies behind the instant, but it tells that when it was first due is on no record."""
+    task, history = live(start(3), fail(4, 1), Edit(at=at(5), due=at(50)))
+    chain = why_task(task, at=at(60), history=history, instant=at(3))
+    assert chain[1].text == "Worker w1 started run 1 (attempt 1)."
+
+
+def test_a_requeue_does_not_rewrite_why_it_had_died() -> None:
+    """The attempts that it had made then are told, not those that it has made since it was given all of them again."""
+    task, history = live(start(0), fail(1, 1), start(63), fail(64, 2), Requeue(at=at(70)))
+    given_up = told(task, history, 71)[3]
+    assert given_up.endswith("2 attempts were made, all that its policy allows.")

@@ -168,8 +168,8 @@ class FaultyStorage:
     async def delete_schedule(self, schedule_id: ScheduleId) -> None:
         await self._do("delete_schedule", lambda: self.inner.delete_schedule(schedule_id))
 
-    async def slots(self, schedule_id: ScheduleId, limit: int = 100) -> tuple[Slot, ...]:
-        return await self._do("slots", lambda: self.inner.slots(schedule_id, limit))
+    async def slots(self, schedule_id: ScheduleId, limit: int = 100, upto: datetime | None = None) -> tuple[Slot, ...]:
+        return await self._do("slots", lambda: self.inner.slots(schedule_id, limit, upto))
 
     async def schedule_history(self, schedule_id: ScheduleId) -> tuple[ScheduleEvent, ...]:
         return await self._do("schedule_history", lambda: self.inner.schedule_history(schedule_id))

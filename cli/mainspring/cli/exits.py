@@ -53,6 +53,7 @@ _CURES: Final = {
     "task": "list them with 'mainspring task ls'",
     "schedule": "list them with 'mainspring schedule ls'",
     "queue": "list them with 'mainspring queue ls'",
+    "task or schedule": "list them with 'mainspring task ls' and 'mainspring schedule ls'",
 }
 
 

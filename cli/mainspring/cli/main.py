@@ -22,6 +22,9 @@ COMMANDS: Final[Mapping[str, Lazy]] = {
     "dead": Lazy(
         "mainspring.cli.commands.dead:dead", "Look at tasks that failed for good, run them again or remove them."
     ),
+    "why": Lazy(
+        "mainspring.cli.commands.why:why", "Tell why a task or a schedule is as it is, from what is on record."
+    ),
     "worker": Lazy("mainspring.cli.commands.worker:worker", "Run a worker until it is told to stop."),
     "next": Lazy("mainspring.cli.commands.next:next_", "Show when a rule fires next."),
     "explain": Lazy("mainspring.cli.commands.explain:explain_", "Say in plain English when a rule fires."),

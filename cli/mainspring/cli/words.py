@@ -24,6 +24,7 @@ from mainspring.core.events import (
     TaskRequeued,
 )
 from mainspring.core.instants import format_duration, format_instant
+from mainspring.core.preview import PreviewRow
 from mainspring.core.retry import NAMED, Failure, RetryPolicy
 from mainspring.core.schedule import AtMost, Buffered, CatchUp, Coalesced, Created, Skipped, SlotOutcome
 from mainspring.core.states import Cancelled, Cancelling, Expired, Failed, Pending, Running, State, Succeeded
@@ -164,6 +165,14 @@ def slot_words(outcome: SlotOutcome) -> str:
             return "waits for an earlier task to end"
         case _:
             assert_never(outcome)
+
+
+def preview_words(row: PreviewRow) -> str:
+    """Say what will become of an occurrence, or of a row of them."""
+    many = f"{row.count} up to {moment(row.until)}: " if row.count > 1 else ""
+    hand = "by hand: " if row.manual else ""
+    what = "a task" if isinstance(row.outcome, Created) else slot_words(row.outcome)
+    return many + hand + what + (", cancelled by a later one" if row.cancelled else "")
 
 
 def _why(failure: Failure) -> str:

@@ -294,8 +294,11 @@ class Storage(Protocol):
         """Remove a schedule; its tasks and slot records stay. ``NotFound`` if there is none."""
         ...
 
-    def slots(self, schedule_id: ScheduleId, limit: int = 100) -> tuple[Slot, ...]:
-        """Read the newest slot records of a schedule: the latest occurrence first; also of one that was deleted."""
+    def slots(self, schedule_id: ScheduleId, limit: int = 100, upto: datetime | None = None) -> tuple[Slot, ...]:
+        """Read the newest slot records of a schedule: the latest occurrence first; also of one that was deleted.
+
+        ``upto``: only those of occurrences up to that instant (included).
+        """
         ...
 
     def schedule_history(self, schedule_id: ScheduleId) -> tuple[ScheduleEvent, ...]:
@@ -406,7 +409,7 @@ class AsyncStorage(Protocol):
         """As ``Storage.delete_schedule``."""
         ...
 
-    async def slots(self, schedule_id: ScheduleId, limit: int = 100) -> tuple[Slot, ...]:
+    async def slots(self, schedule_id: ScheduleId, limit: int = 100, upto: datetime | None = None) -> tuple[Slot, ...]:
         """As ``Storage.slots``."""
         ...
 

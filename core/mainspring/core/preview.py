@@ -7,6 +7,8 @@ Rules:
 * Assumed: somebody plans and takes what is due at once; each task runs for ``duration`` once it has started and
   succeeds; those that are live at first have just started; a task that is cancelled ends at once; nothing else is in
   the queue, and nobody changes schedule or queue.
+* With an ``edit`` it is first made, at the preview's start, as it would be: what came due before is settled by the
+  schedule as it was.
 * At one instant: tasks end, then the schedule is planned, then tasks start; again and again until nothing moves.
 * There is a row for each slot record and for each occurrence that waits at first, in the order of the occurrences. An
   occurrence that waited shows what became of it in the end.
@@ -30,7 +32,17 @@ from mainspring.core.ids import TaskId
 from mainspring.core.instants import MAX_DURATION, format_duration, require_utc
 from mainspring.core.queue import Queue, QueueRef, QueueView, admit
 from mainspring.core.recurrence import between
-from mainspring.core.schedule import Buffered, Plan, Schedule, ScheduleView, SlotOutcome, nudged, plan
+from mainspring.core.schedule import (
+    Buffered,
+    Plan,
+    Schedule,
+    ScheduleEdit,
+    ScheduleView,
+    SlotOutcome,
+    nudged,
+    plan,
+)
+from mainspring.core.schedule import edit as edit_schedule
 from mainspring.core.states import Pending
 from mainspring.core.task import Fired, RunByHand, Task
 
@@ -68,8 +80,15 @@ class PreviewRow:
 
 @frozen(kw_only=True)
 class Preview:
-    """The rows, and how many occurrences up to the preview's end they do not show (``MAX_CUT``: that many or more)."""
+    """What will become of a schedule from ``at`` to ``until``.
 
+    ``schedule`` is the one that was played, as it was at first (edited already, where there was an edit). ``cut``: how
+    many occurrences the rows do not show (``MAX_CUT``: that many or more).
+    """
+
+    schedule: Schedule
+    at: datetime
+    until: datetime
     rows: tuple[PreviewRow, ...]
     cut: int
 
@@ -83,10 +102,12 @@ def preview(
     live: tuple[TaskId, ...] = (),
     queue: Queue | None = None,
     limit: int = 1_000,
+    edit: ScheduleEdit | None = None,
 ) -> Preview:
     """Play ``schedule`` from ``at`` to ``until`` (included); each task runs for ``duration``.
 
-    ``live`` are its tasks that have not ended, ``queue`` the settings and the log of its queue (None: open).
+    ``live`` are its tasks that have not ended, ``queue`` the settings and the log of its queue (None: open). ``edit``:
+    as if it were changed so at ``at``; ``queue`` is then the one that its tasks go to after that.
     ``InvalidInput`` for a naive instant, an end before ``at``, a negative ``duration``, another queue, or a ``limit``
     outside 1 to ``MAX_ROWS``.
     """
@@ -97,15 +118,19 @@ def preview(
         raise InvalidInput("duration", f"{format_duration(duration)} is out of range", "use 0s or more")
     if not 1 <= limit <= MAX_ROWS:
         raise InvalidInput("limit", f"{limit} is out of range", f"use 1 to {MAX_ROWS}")
-    ref = QueueRef(schedule.project, schedule.template.queue)
-    if queue is not None and queue.ref != ref:
-        raise InvalidInput("queue", f"the schedule's tasks go to {ref}, not to {queue}", f"give {ref}")
     stage = _Stage(schedule=schedule, queue=queue, duration=duration, limit=limit, now=start, until=end)
     stage.seat(live)
+    if edit is not None:
+        stage.change(edit)
+    ref = QueueRef(schedule.project, stage.schedule.template.queue)
+    if queue is not None and queue.ref != ref:
+        raise InvalidInput("queue", f"the schedule's tasks go to {ref}, not to {queue}", f"give {ref}")
+    played = stage.schedule
     for _ in range(MAX_STEPS):
         if not stage.step():
             break
-    return stage.seen()
+    seen, cut = stage.seen()
+    return Preview(schedule=played, at=start, until=end, rows=seen, cut=cut)
 
 
 @define(kw_only=True)
@@ -140,6 +165,10 @@ class _Stage:
             row = PreviewRow(occurrence=instant, until=instant, count=1, outcome=Buffered(), manual=waiting.manual)
             self.rows[instant, waiting.manual] = row
 
+    def change(self, edit: ScheduleEdit) -> None:
+        """Edit the schedule, as in production."""
+        self._write(edit_schedule(self._view(), edit, self.now))
+
     def step(self) -> bool:
         """Do what is to be done at the next instant; False: nothing is, up to the end."""
         instants = [self.again, self.schedule.wake_at]
@@ -150,10 +179,12 @@ class _Stage:
         self.now = max(self.now, following)
         self._end_runs()
         if self.schedule.wake_at is not None and self.schedule.wake_at <= self.now:
-            view = ScheduleView(schedule=self.schedule, live=tuple(islice(self.live, MAX_LIVE)))
-            self._write(plan(view, self.now))
+            self._write(plan(self._view(), self.now))
         self._start_runs()
         return True
+
+    def _view(self) -> ScheduleView:
+        return ScheduleView(schedule=self.schedule, live=tuple(islice(self.live, MAX_LIVE)))
 
     def _end_runs(self) -> None:
         while self.ending and self.ending[0][0] <= self.now:
@@ -252,11 +283,11 @@ class _Stage:
                 cancelled=cancelled,
             )
 
-    def seen(self) -> Preview:
+    def seen(self) -> tuple[tuple[PreviewRow, ...], int]:
         """What was seen: the first rows, and the count of all the rest."""
         ordered = [self.rows[key] for key in sorted(self.rows)]
         cut = sum(row.count for row in ordered[self.limit :])
-        return Preview(rows=tuple(ordered[: self.limit]), cut=min(cut + self._left(), MAX_CUT))
+        return tuple(ordered[: self.limit]), min(cut + self._left(), MAX_CUT)
 
     def _left(self) -> int:
         """How many occurrences of the rule were not played (nobody knows whether ``max_runs`` would end it before)."""

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from mainspring.core import events, retry, states
 from mainspring.core.commands import UNSET, Edit
 from mainspring.core.ids import ScheduleId, TaskId
+from mainspring.core.preview import Preview, PreviewRow
 from mainspring.core.queue import Limits, Queue, QueuePause, QueueRef, Rate, Turn
 from mainspring.core.recurrence import Cron, Interval, Recurrence, RRule
 from mainspring.core.schedule import (
@@ -28,6 +29,7 @@ from mainspring.core.schedule import (
     Waiting,
 )
 from mainspring.core.task import Direct, Fired, Followed, FollowUp, FunctionCall, HttpCall, RunByHand, Task
+from mainspring.core.why import Reason
 
 instants = st.datetimes(min_value=datetime(1970, 1, 2), max_value=datetime(2200, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
 spans = st.timedeltas(min_value=timedelta(0), max_value=timedelta(days=365))
@@ -292,4 +294,33 @@ queues = st.builds(
     turns=st.lists(
         st.builds(Turn, key=words, starts=st.lists(instants, max_size=2).map(tuple), last=instants), max_size=2
     ).map(tuple),
+)
+previews = st.builds(
+    Preview,
+    schedule=schedules,
+    at=instants,
+    until=instants,
+    rows=st.lists(
+        st.builds(
+            PreviewRow,
+            occurrence=instants,
+            until=instants,
+            count=small,
+            outcome=outcomes,
+            manual=st.booleans(),
+            due=maybe(instants),
+            starts=maybe(instants),
+            ends=maybe(instants),
+            cancelled=st.booleans(),
+        ),
+        max_size=2,
+    ).map(tuple),
+    cut=small,
+)
+links = st.builds(
+    Reason,
+    stage=st.sampled_from(["rule", "occurrence", "policy", "gate", "outcome"]),
+    at=maybe(instants),
+    text=texts,
+    fact=words,
 )

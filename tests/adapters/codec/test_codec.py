@@ -41,6 +41,8 @@ FORMS: dict[str, tuple[Any, st.SearchStrategy[Any]]] = {
     "SCHEDULE_EVENT": (codec.SCHEDULE_EVENT, any_of.schedule_events),
     "SLOT": (codec.SLOT, any_of.slots),
     "QUEUE": (codec.QUEUE, any_of.queues),
+    "PREVIEW": (codec.PREVIEW, any_of.previews),
+    "REASON": (codec.REASON, any_of.links),
 }
 AT = datetime(2030, 1, 2, 3, 4, 5, 6, tzinfo=UTC)
 TASK = Task(

@@ -11,12 +11,14 @@ from mainspring.adapters.codec.converter import make_converter
 from mainspring.core.commands import Edit
 from mainspring.core.errors import CorruptHistory, InvalidInput, MainspringError
 from mainspring.core.events import Event
+from mainspring.core.preview import Preview
 from mainspring.core.queue import Queue
 from mainspring.core.recurrence import Recurrence
 from mainspring.core.retry import RetryPolicy
 from mainspring.core.schedule import Schedule, ScheduleEdit, ScheduleEvent, Slot, TaskTemplate
 from mainspring.core.states import State
 from mainspring.core.task import Call, Origin, Task
+from mainspring.core.why import Reason
 
 T = TypeVar("T")
 
@@ -132,3 +134,5 @@ SCHEDULE_EDIT: Final[Form[ScheduleEdit]] = Form("schedule edit", ScheduleEdit)
 SCHEDULE_EVENT: Final[Form[ScheduleEvent]] = Form("schedule event", ScheduleEvent)
 SLOT: Final[Form[Slot]] = Form("slot", Slot)
 QUEUE: Final[Form[Queue]] = Form("queue", Queue)
+PREVIEW: Final[Form[Preview]] = Form("preview", Preview)
+REASON: Final[Form[Reason]] = Form("reason", Reason)

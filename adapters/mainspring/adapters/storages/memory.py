@@ -331,10 +331,10 @@ class MemoryStorage(MemoryTables):
             self._schedules.get(schedule_id)
             self._put_schedule(schedule_id, None)
 
-    def slots(self, schedule_id: ScheduleId, limit: int = 100) -> tuple[Slot, ...]:
+    def slots(self, schedule_id: ScheduleId, limit: int = 100, upto: datetime | None = None) -> tuple[Slot, ...]:
         """Read the newest slot records of a schedule, newest first."""
         with self._reading():
-            return self._schedules.newest_slots(schedule_id, limit)
+            return self._schedules.newest_slots(schedule_id, limit, upto)
 
     def schedule_history(self, schedule_id: ScheduleId) -> tuple[ScheduleEvent, ...]:
         """Read what was done to a schedule, oldest first."""

@@ -78,10 +78,10 @@ class ScheduleTable:
             self._wakes.put(schedule.id, (schedule.wake_at, schedule.id))
         return found
 
-    def newest_slots(self, schedule_id: ScheduleId, limit: int) -> tuple[Slot, ...]:
-        """Read the slots of a schedule, the latest occurrence first."""
+    def newest_slots(self, schedule_id: ScheduleId, limit: int, upto: datetime | None) -> tuple[Slot, ...]:
+        """Read the slots of a schedule up to an instant, the latest occurrence first."""
         slots = self.slots.get(schedule_id, {})
-        return tuple(slots[key] for key in nlargest(limit, slots))
+        return tuple(slots[key] for key in nlargest(limit, (key for key in slots if upto is None or key[0] <= upto)))
 
     def find(self, query: ScheduleQuery) -> Page[Schedule]:
         """Find schedules, newest first."""

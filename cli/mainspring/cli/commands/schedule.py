@@ -14,13 +14,10 @@ from mainspring.cli.lazy import OrderedGroup
 from mainspring.cli.rules import DAYS, FOLDS, GAPS
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from mainspring.app import SyncMainspring
-    from mainspring.core.recurrence import DayRule, Fold, Gap, Recurrence
-    from mainspring.core.schedule import CatchUp, Overlap, Plan, Schedule, ScheduleEvent, Slot
+    from mainspring.core.recurrence import DayRule, Fold, Gap
+    from mainspring.core.schedule import CatchUp, Overlap, Plan, Schedule
 
-UPCOMING: Final = 5
 SLOTS: Final = 10
 
 
@@ -156,7 +153,9 @@ def list_(invocation: Invocation, name: str | None, limit: int, after: str | Non
 
         print_json({"schedules": [SCHEDULE.plain(item) for item in page.items], "cursor": page.cursor})
         return
-    _show_list(page.items, page.cursor)
+    from mainspring.cli.timetable import show_list
+
+    show_list(page.items, page.cursor)
 
 
 @schedule.command()
@@ -175,7 +174,9 @@ def show(invocation: Invocation, id_: str, as_json: bool) -> None:
         found = operations.get_schedule(id_)
         slots = operations.schedule_slots(id_, SLOTS)
         history = operations.schedule_history(id_)
-    upcoming = _upcoming(found)
+    from mainspring.cli.timetable import next_instants, show_schedule
+
+    upcoming = next_instants(found)
     if as_json:
         from mainspring.adapters.codec import SCHEDULE, SCHEDULE_EVENT, SLOT
         from mainspring.cli.output import print_json
@@ -190,7 +191,7 @@ def show(invocation: Invocation, id_: str, as_json: bool) -> None:
             }
         )
         return
-    _show_schedule(found, upcoming, slots, history)
+    show_schedule(found, upcoming, slots, history)
 
 
 class _EditOptions(ChangeOptions):
@@ -219,7 +220,9 @@ def edit(invocation: Invocation, id_: str, **options: Unpack[_EditOptions]) -> N
     if options["as_json"]:
         _show_added(made, as_json=True)
     else:
-        click.echo(f"{made.id}  version {made.version}, {_state(made)}")
+        from mainspring.cli.timetable import schedule_words
+
+        click.echo(f"{made.id}  version {made.version}, {schedule_words(made)}")
 
 
 @schedule.command()
@@ -229,7 +232,9 @@ def edit(invocation: Invocation, id_: str, **options: Unpack[_EditOptions]) -> N
 @pass_invocation
 def pause(invocation: Invocation, ids: tuple[str, ...], note: str) -> None:
     """Pause schedules: their occurrences are skipped from now on."""
-    _each(invocation, ids, lambda operations, id_: _state(operations.pause_schedule(id_, note)))
+    from mainspring.cli.timetable import schedule_words
+
+    _each(invocation, ids, lambda operations, id_: schedule_words(operations.pause_schedule(id_, note)))
 
 
 @schedule.command()
@@ -238,7 +243,9 @@ def pause(invocation: Invocation, ids: tuple[str, ...], note: str) -> None:
 @pass_invocation
 def resume(invocation: Invocation, ids: tuple[str, ...]) -> None:
     """Let paused schedules go on."""
-    _each(invocation, ids, lambda operations, id_: _state(operations.resume_schedule(id_)))
+    from mainspring.cli.timetable import schedule_words
+
+    _each(invocation, ids, lambda operations, id_: schedule_words(operations.resume_schedule(id_)))
 
 
 @schedule.command()
@@ -274,8 +281,10 @@ def rm(invocation: Invocation, ids: tuple[str, ...]) -> None:
 def skip(invocation: Invocation, ids: tuple[str, ...]) -> None:
     """Skip the next occurrence of schedules; it is on record at once."""
 
+    from mainspring.cli.timetable import schedule_words
+
     def leave_out(operations: SyncMainspring, id_: str) -> str:
-        return _state(operations.skip_next(id_))
+        return schedule_words(operations.skip_next(id_))
 
     _each(invocation, ids, leave_out)
 
@@ -298,6 +307,55 @@ def backfill(invocation: Invocation, id_: str, start: str, end: str, overlap: st
         click.echo(f"{moment(slot.occurrence)}  {slot_words(slot.outcome)}")
 
 
+class _PreviewOptions(ChangeOptions):
+    until: str | None
+    span: str | None
+    duration: str
+    limit: int
+    as_json: bool
+
+
+@schedule.command()
+@click.argument("id_", metavar="ID")
+@click.option("--until", metavar="ISO", help="Up to this instant.")
+@click.option("--for", "span", metavar="DURATION", help="Or for so long from now on.  [default: 366d]")
+@click.option("--duration", metavar="DURATION", default="0s", show_default=True, help="How long each task runs.")
+@click.option("--limit", type=int, default=20, show_default=True, help="How many occurrences to show, 1 to 10000.")
+@change_options
+@json_option
+@store_option
+@pass_invocation
+def preview(invocation: Invocation, id_: str, **options: Unpack[_PreviewOptions]) -> None:
+    """Show what a schedule will do, by the functions that decide in production.
+
+    Overlap, catch-up and the limits of its queue are applied; nothing is changed. With options of 'schedule edit' it
+    shows what the schedule would do if it were edited so.
+    """
+    from mainspring.adapters.operations.changes import given
+    from mainspring.cli.wiring import existing, load_app
+
+    app = load_app(options["import_"])
+    change = change_from(options, app)
+    with existing(invocation, app) as operations:
+        seen = operations.preview(
+            id_,
+            change=change if given(change) else None,
+            until=options["until"],
+            span=options["span"],
+            duration=options["duration"],
+            limit=options["limit"],
+        )
+    if options["as_json"]:
+        from mainspring.adapters.codec import PREVIEW
+        from mainspring.cli.output import print_json
+
+        print_json(PREVIEW.plain(seen))
+        return
+    from mainspring.cli.timetable import show_preview
+
+    show_preview(seen)
+
+
 def _each(invocation: Invocation, ids: tuple[str, ...], action: Callable[[SyncMainspring, str], str]) -> None:
     from mainspring.cli.several import to_each
     from mainspring.cli.wiring import existing
@@ -306,37 +364,11 @@ def _each(invocation: Invocation, ids: tuple[str, ...], action: Callable[[SyncMa
         to_each(ids, lambda id_: f"{id_}  {action(operations, id_)}")
 
 
-def _state(found: Schedule) -> str:
-    from mainspring.cli.words import moment
-
-    if found.paused is None:
-        return f"active, next at {moment(found.next_at)}" if found.next_at else "active, its rule has ended"
-    return f"paused since {moment(found.paused.at)}" + (f" ({found.paused.note})" if found.paused.note else "")
-
-
 def _ran(plan: Plan) -> str:
     from mainspring.cli.words import slot_words
 
     made = [slot for slot in plan.slots if slot.manual]
     return slot_words(made[-1].outcome) if made else "nothing to do"
-
-
-def _upcoming(found: Schedule) -> list[datetime]:
-    """The next instants of the rule, as they are when nothing changes it."""
-    from mainspring.core.recurrence import next_after
-
-    instants: list[datetime] = []
-    instant = found.next_at
-    while instant is not None and len(instants) < UPCOMING:
-        instants.append(instant)
-        instant = next_after(found.recurrence, instant)
-    return instants
-
-
-def _rule(recurrence: Recurrence) -> str:
-    zone = getattr(recurrence, "timezone", None)
-    text = " ".join(recurrence.to_text().split())
-    return f"{text}  ({zone})" if zone else text
 
 
 def _show_added(made: Schedule, as_json: bool) -> None:
@@ -348,82 +380,3 @@ def _show_added(made: Schedule, as_json: bool) -> None:
         print_json(SCHEDULE.plain(made))
     else:
         click.echo(made.id)
-
-
-def _show_list(items: tuple[Schedule, ...], cursor: str | None) -> None:
-    from mainspring.cli.output import clipped, print_table
-    from mainspring.cli.words import call_words, moment
-
-    if not items:
-        click.echo("no schedules", err=True)
-        return
-    rows = [
-        (
-            item.id,
-            "active" if item.paused is None else "paused",
-            moment(item.next_at),
-            str(item.fired),
-            clipped(item.name or "-", 30),
-            clipped(_rule(item.recurrence), 50),
-            clipped(call_words(item.template.call), 60),
-        )
-        for item in items
-    ]
-    print_table(("ID", "STATUS", "NEXT", "FIRED", "NAME", "RULE", "CALL"), rows)
-    if cursor is not None:
-        click.echo(f"more: --after {cursor}", err=True)
-
-
-def _show_schedule(
-    found: Schedule, upcoming: list[datetime], slots: tuple[Slot, ...], history: tuple[ScheduleEvent, ...]
-) -> None:
-    from mainspring.cli.output import print_fields, printable
-    from mainspring.cli.words import call_words, catch_up_words, moment, retry_words, slot_words, span
-    from mainspring.core.recurrence import explain, load_zone
-
-    template = found.template
-    click.echo(f"schedule {found.id}")
-    print_fields(
-        [
-            ("state", _state(found)),
-            ("rule", _rule(found.recurrence)),
-            ("", explain(found.recurrence)),
-            ("call", call_words(template.call)),
-            ("name", found.name or "-"),
-            ("description", found.description or "-"),
-            ("queue", f"{template.queue}, priority {template.priority}"),
-            ("retry", f"{retry_words(template.retry)}, timeout {span(template.timeout)}"),
-            ("overlap", found.overlap),
-            ("catch-up", catch_up_words(found.catch_up)),
-            *_bounds(found),
-            ("created", moment(found.created_at)),
-            ("tasks made", str(found.fired)),
-            ("last fired", moment(found.last_fired)),
-            ("version", str(found.version)),
-        ]
-    )
-    click.echo("next, were it not paused" if found.paused else "next")
-    zone = getattr(found.recurrence, "timezone", "UTC")
-    for instant in upcoming:
-        local = f"  {instant.astimezone(load_zone(zone)):%a %H:%M %z}" if zone != "UTC" else ""
-        click.echo(f"  {moment(instant)}{local}")
-    click.echo(f"last occurrences{'' if slots else ': none yet'}")
-    for slot in slots:
-        row = f" (and {slot.count - 1} more, to {moment(slot.until)})" if slot.count > 1 else ""
-        hand = "by hand, " if slot.manual else ""
-        click.echo(f"  {moment(slot.occurrence)}{row}  {hand}{printable(slot_words(slot.outcome))}")
-    click.echo("history")
-    for event in history:
-        click.echo(f"  {moment(event.at)}  {event.kind}{f' ({printable(event.note)})' if event.note else ''}")
-
-
-def _bounds(found: Schedule) -> list[tuple[str, str]]:
-    """What bounds the rule, as far as anything does."""
-    from mainspring.cli.words import moment, span
-
-    said = [(name, moment(at)) for name, at in (("starts", found.starts_at), ("ends", found.ends_at)) if at]
-    if found.max_runs is not None:
-        said.append(("max runs", f"{found.max_runs}, {found.runs} of them made"))
-    if found.jitter:
-        said.append(("jitter", span(found.jitter)))
-    return said

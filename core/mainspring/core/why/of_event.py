@@ -79,7 +79,10 @@ def _sentence(told: Told, event: Event) -> tuple[Stage, str] | None:  # noqa: C9
             return "policy", _retried(told, event)
         case TaskFailed():
             failed = f"Run {event.run} failed after {span(event.took)} ({event.failure.message})"
-            return "outcome", f"{failed} and the task was given up: {gave_up(told.task, event.failure, event.reason)}."
+            return (
+                "outcome",
+                f"{failed} and the task was given up: {gave_up(told.task, told.attempt, event.failure, event.reason)}.",
+            )
         case RunSnoozed():
             wait = span(event.due - event.at)
             return "policy", f"Run {event.run} asked to be run again in {wait}; its attempt was given back."
@@ -121,15 +124,14 @@ def _retried(told: Told, event: RetryScheduled) -> str:
     return f"{failed}; the next attempt was due {span(wait)} later, at {format_instant(event.due)}: {by}."
 
 
-def gave_up(task: Task, failure: Failure, reason: GiveUpReason) -> str:
-    """Say why there was no further attempt, as far as the policy tells it now."""
+def gave_up(task: Task, attempts: int, failure: Failure, reason: GiveUpReason) -> str:
+    """Say why there was no attempt after ``attempts`` of them, as far as the policy tells it now."""
     policy = task.retry
     match reason:
         case "exhausted":
-            tally = task.state.tally.attempts
             allowed = MAX_ATTEMPTS if policy.attempts is None else policy.attempts
-            end = "all that its policy allows" if tally >= allowed else "the policy has no further delay"
-            made = "1 attempt was made" if tally == 1 else f"{tally} attempts were made"
+            end = "all that its policy allows" if attempts >= allowed else "the policy has no further delay"
+            made = "1 attempt was made" if attempts == 1 else f"{attempts} attempts were made"
             return f"{made}, {end}"
         case "non_retryable":
             named = sorted(entries_for(failure).intersection(policy.give_up_on))

@@ -8,7 +8,7 @@ from typing import Final, assert_never
 
 from mainspring.core.commands import Unset
 from mainspring.core.events import Event, TaskEdited
-from mainspring.core.instants import format_instant
+from mainspring.core.instants import format_instant, require_utc
 from mainspring.core.queue import QueueView
 from mainspring.core.recurrence import explain
 from mainspring.core.schedule import Schedule, Slot
@@ -32,13 +32,30 @@ def why_task(
     schedule: Schedule | None = None,
     slot: Slot | None = None,
     queue: QueueView | None = None,
+    instant: datetime | None = None,
 ) -> tuple[Reason, ...]:
-    """Tell why ``task`` is what it is at instant ``at``, from what was recorded.
+    """Tell why ``task`` is what it is at instant ``at``, or what it had come to at ``instant``, from what was recorded.
 
     ``history`` are its events, oldest first; ``schedule`` and ``slot`` are those that made it (None: none did, or they
     are not there any more); ``queue`` is its queue with what runs in it (None: nobody configured it).
     """
-    return (*_asked(task, schedule, slot), *_lived(task, history, schedule), *_now(task, queue, at, bool(history)))
+    asked = None if instant is None else require_utc("instant", instant)
+    if asked is not None and asked < task.created_at:
+        when, created = format_instant(asked), format_instant(task.created_at)
+        text = f"At {when} the task did not exist yet: it was created at {created}."
+        return (Reason(stage="rule", at=task.created_at, text=text, fact="task.created_at"),)
+    known = [] if asked is None else [number for number, event in enumerate(history) if event.at > asked]
+    if asked is None or not known:
+        return (*_asked(task, schedule, slot), *_lived(task, history, schedule), *_now(task, queue, at, bool(history)))
+    past = _lived(task, history[: known[0]], schedule, of=history)
+    return (*_asked(task, schedule, slot), *past, _then(history[known[0]], known[0] + 1, asked))
+
+
+def _then(event: Event, number: int, instant: datetime) -> Reason:
+    """What came next, after an instant that has passed."""
+    what = f"event {number}: {type(event).__name__}"
+    text = f"At {format_instant(instant)} that was all; what came next, at {format_instant(event.at)}, is {what}."
+    return Reason(stage="outcome", at=event.at, text=text, fact=what)
 
 
 def _asked(task: Task, schedule: Schedule | None, slot: Slot | None) -> Iterator[Reason]:
@@ -78,13 +95,15 @@ def _fired(origin: Fired, schedule: Schedule | None, slot: Slot | None) -> Itera
         yield Reason(stage="policy", at=origin.occurrence + wait, text=text, fact="schedule.jitter")
 
 
-def _lived(task: Task, history: Sequence[Event], schedule: Schedule | None) -> Iterator[Reason]:
-    """What happened, event by event."""
+def _lived(
+    task: Task, history: Sequence[Event], schedule: Schedule | None, of: Sequence[Event] = ()
+) -> Iterator[Reason]:
+    """What happened, event by event; ``of``: the whole history, if ``history`` is only its beginning."""
     left_out = max(0, len(history) - MAX_EVENTS)
     if left_out:
         text = f"The {left_out} oldest events are left out here."
         yield Reason(stage="gate", at=None, text=text, fact="history")
-    told = Told(task=task, due=_first_due(task, history, schedule))
+    told = Told(task=task, due=_first_due(task, of or history, schedule))
     for number, event in enumerate(history, start=1):
         reason = reason_of(told, event, number) if number > left_out else None
         if reason is not None:
@@ -121,7 +140,8 @@ def _now(task: Task, queue: QueueView | None, at: datetime, told: bool) -> Itera
         case Succeeded():
             yield Reason(stage="outcome", at=state.at, text="It succeeded.", fact="task.state")
         case Failed():
-            text = f"It failed for good ({state.failure.message}): {gave_up(task, state.failure, state.reason)}."
+            why = gave_up(task, state.tally.attempts, state.failure, state.reason)
+            text = f"It failed for good ({state.failure.message}): {why}."
             yield Reason(stage="outcome", at=state.at, text=text, fact="task.state")
         case Cancelled():
             text = f"It was cancelled{cancelled_by(state.reason)}."

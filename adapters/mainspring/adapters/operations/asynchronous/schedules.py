@@ -63,9 +63,10 @@ class ScheduleOperations(Foundation):
         """Remove a schedule; the tasks that it has created stay."""
         await self._storage.delete_schedule(ScheduleId(schedule_id))
 
-    async def schedule_slots(self, schedule_id: str, limit: int = 100) -> tuple[Slot, ...]:
-        """Read what became of the schedule's newest occurrences, newest first."""
-        return await self._storage.slots(ScheduleId(schedule_id), limit)
+    async def schedule_slots(self, schedule_id: str, limit: int = 100, upto: Instant | None = None) -> tuple[Slot, ...]:
+        """Read what became of the schedule's newest occurrences (of those up to ``upto``), newest first."""
+        last = None if upto is None else instant_of("upto", upto)
+        return await self._storage.slots(ScheduleId(schedule_id), limit, last)
 
     async def schedule_history(self, schedule_id: str) -> tuple[ScheduleEvent, ...]:
         """Read what was done to a schedule, oldest first."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Final
 
 from mainspring.adapters.codec import SCHEDULE_EVENT, SLOT
@@ -40,7 +41,8 @@ _PUT_SLOT: Final = (
 _ADD_EVENT: Final = "INSERT INTO schedule_history (schedule_id, part, event, crc) VALUES (?, ?, ?, ?)"
 _LAST_EVENT: Final = "SELECT coalesce(max(part), 0) FROM schedule_history WHERE schedule_id = ?"
 _BY_ID: Final = f"SELECT {SCHEDULE_COLUMNS} FROM schedules WHERE id = ?"  # noqa: S608  constants only
-_END: Final = (1 << 62, "")
+_LATEST: Final = 1 << 62
+_END: Final = (_LATEST, "")
 
 
 def get(connection: sqlite3.Connection, schedule_id: ScheduleId) -> Schedule:
@@ -153,14 +155,17 @@ def put_slots(connection: sqlite3.Connection, slots: Sequence[Slot]) -> None:
             raise Conflict(f"schedule {slot.schedule_id}", what, "read the schedule again")
 
 
-def slots(connection: sqlite3.Connection, schedule_id: ScheduleId, limit: int) -> tuple[Slot, ...]:
-    """Read the slots of a schedule, the latest occurrence first."""
+def slots(
+    connection: sqlite3.Connection, schedule_id: ScheduleId, limit: int, upto: datetime | None
+) -> tuple[Slot, ...]:
+    """Read the slots of a schedule up to an instant, the latest occurrence first."""
     query = (
-        "SELECT occurrence, manual, buffered, slot, crc FROM slots WHERE schedule_id = ?"
+        "SELECT occurrence, manual, buffered, slot, crc FROM slots WHERE schedule_id = ? AND occurrence <= ?"
         " ORDER BY occurrence DESC, manual DESC LIMIT ?"
     )
+    last = _LATEST if upto is None else to_micros(upto)
     found: list[Slot] = []
-    for occurrence, manual, buffered, text, crc in fetch_all(connection, query, (schedule_id, limit)):
+    for occurrence, manual, buffered, text, crc in fetch_all(connection, query, (schedule_id, last, limit)):
         subject = f"slot of schedule {schedule_id}"
         check_seal(crc, subject, text, schedule_id, occurrence, manual, buffered)
         found.append(SLOT.decode(text, subject))

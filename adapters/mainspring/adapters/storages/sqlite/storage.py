@@ -265,10 +265,10 @@ class SqliteStorage:
             if not schedule_rows.delete(session.connection, schedule_id):
                 raise NotFound("schedule", schedule_id)
 
-    def slots(self, schedule_id: ScheduleId, limit: int = 100) -> tuple[Slot, ...]:
+    def slots(self, schedule_id: ScheduleId, limit: int = 100, upto: datetime | None = None) -> tuple[Slot, ...]:
         """Read the newest slot records of a schedule, newest first."""
         with self._connections.reading() as connection:
-            return schedule_rows.slots(connection, schedule_id, limit)
+            return schedule_rows.slots(connection, schedule_id, limit, upto)
 
     def schedule_history(self, schedule_id: ScheduleId) -> tuple[ScheduleEvent, ...]:
         """Read what was done to a schedule, oldest first."""
