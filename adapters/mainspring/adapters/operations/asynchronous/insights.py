@@ -108,12 +108,12 @@ class InsightOperations(Foundation):
     async def _lived(self, task_id: TaskId) -> tuple[Task, tuple[Event, ...]]:
         """Read a task with the history that led to it, though it may change meanwhile."""
         task = await self._storage.get(task_id)
+        history = await self._storage.history(task_id)
         for _ in range(LOOKS):
-            history = await self._storage.history(task_id)
             again = await self._storage.get(task_id)
             if again.version == task.version:
                 break
-            task = again
+            task, history = again, await self._storage.history(task_id)
         return task, history
 
     async def _made_by(self, task: Task) -> tuple[Schedule | None, Slot | None]:

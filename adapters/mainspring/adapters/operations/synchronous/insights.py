@@ -108,12 +108,12 @@ class InsightOperations(Foundation):
     def _lived(self, task_id: TaskId) -> tuple[Task, tuple[Event, ...]]:
         """Read a task with the history that led to it, though it may change meanwhile."""
         task = self._storage.get(task_id)
+        history = self._storage.history(task_id)
         for _ in range(LOOKS):
-            history = self._storage.history(task_id)
             again = self._storage.get(task_id)
             if again.version == task.version:
                 break
-            task = again
+            task, history = again, self._storage.history(task_id)
         return task, history
 
     def _made_by(self, task: Task) -> tuple[Schedule | None, Slot | None]:

@@ -231,9 +231,9 @@ class AsyncPostgresStorage:
         """As ``Storage.delete_schedule``."""
         await self._write(partial(scheduling.delete_schedule, schedule_id=schedule_id))
 
-    async def slots(self, schedule_id: ScheduleId, limit: int = 100) -> tuple[Slot, ...]:
+    async def slots(self, schedule_id: ScheduleId, limit: int = 100, upto: datetime | None = None) -> tuple[Slot, ...]:
         """As ``Storage.slots``."""
-        return await self._once(scheduling.slots(self.access.sql, schedule_id, limit))
+        return await self._once(scheduling.slots(self.access.sql, schedule_id, limit, upto))
 
     async def schedule_history(self, schedule_id: ScheduleId) -> tuple[ScheduleEvent, ...]:
         """As ``Storage.schedule_history``."""

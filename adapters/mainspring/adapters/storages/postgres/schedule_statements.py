@@ -49,7 +49,8 @@ SET buffered = excluded.buffered, slot = excluded.slot WHERE slots.buffered
 RETURNING 1
 """
 SLOTS: Final = """
-SELECT slot FROM {s}.slots WHERE schedule_id = %s::uuid ORDER BY occurrence DESC, manual DESC LIMIT %s
+SELECT slot FROM {s}.slots WHERE schedule_id = %s::uuid AND occurrence <= %s
+ORDER BY occurrence DESC, manual DESC LIMIT %s
 """
 ADD_HISTORY: Final = f"""
 INSERT INTO {{s}}.schedule_history (schedule_id, part, event)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Final
 
 from mainspring.adapters.codec import SCHEDULE_EVENT, SLOT
 from mainspring.adapters.storages.postgres import schedule_statements as schedule_sql
@@ -20,6 +22,8 @@ from mainspring.core.schedule import Buffered, Plan, Schedule, ScheduleEvent, Sc
 from mainspring.core.states import LIVE
 
 SlotKey = tuple[str, int, bool]
+
+_LATEST: Final = 1 << 62
 
 
 def get_schedule(sql: Texts, schedule_id: ScheduleId) -> Operation[Schedule]:
@@ -70,9 +74,10 @@ def delete_schedule(work: Work, schedule_id: ScheduleId) -> Operation[None]:
         raise NotFound("schedule", schedule_id)
 
 
-def slots(sql: Texts, schedule_id: ScheduleId, limit: int) -> Operation[tuple[Slot, ...]]:
-    """Read the newest slot records of a schedule."""
-    rows = (yield sql(schedule_sql.SLOTS), (schedule_id, limit)) if is_uuid(schedule_id) else []
+def slots(sql: Texts, schedule_id: ScheduleId, limit: int, upto: datetime | None) -> Operation[tuple[Slot, ...]]:
+    """Read the newest slot records of a schedule, of occurrences up to an instant."""
+    last = _LATEST if upto is None else to_micros(upto)
+    rows = (yield sql(schedule_sql.SLOTS), (schedule_id, last, limit)) if is_uuid(schedule_id) else []
     return tuple([SLOT.decode(row[0], f"slot of schedule {schedule_id}") for row in rows])
 
 

@@ -256,9 +256,9 @@ class PostgresStorage:
         """Remove a schedule; its tasks and slot records stay."""
         self._write(partial(scheduling.delete_schedule, schedule_id=schedule_id))
 
-    def slots(self, schedule_id: ScheduleId, limit: int = 100) -> tuple[Slot, ...]:
+    def slots(self, schedule_id: ScheduleId, limit: int = 100, upto: datetime | None = None) -> tuple[Slot, ...]:
         """Read the newest slot records of a schedule, newest first."""
-        return self._once(scheduling.slots(self.access.sql, schedule_id, limit))
+        return self._once(scheduling.slots(self.access.sql, schedule_id, limit, upto))
 
     def schedule_history(self, schedule_id: ScheduleId) -> tuple[ScheduleEvent, ...]:
         """Read what was done to a schedule, oldest first."""
