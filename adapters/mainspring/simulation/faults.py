@@ -321,9 +321,9 @@ class FaultyStorage:
         """As ``Storage.delete_schedule``."""
         await self._do("delete_schedule", lambda: self._inner.delete_schedule(schedule_id))
 
-    async def slots(self, schedule_id: ScheduleId, limit: int = 100) -> tuple[Slot, ...]:
+    async def slots(self, schedule_id: ScheduleId, limit: int = 100, upto: datetime | None = None) -> tuple[Slot, ...]:
         """As ``Storage.slots``."""
-        return await self._do("slots", lambda: self._inner.slots(schedule_id, limit))
+        return await self._do("slots", lambda: self._inner.slots(schedule_id, limit, upto))
 
     async def schedule_history(self, schedule_id: ScheduleId) -> tuple[ScheduleEvent, ...]:
         """As ``Storage.schedule_history``."""

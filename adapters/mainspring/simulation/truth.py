@@ -346,9 +346,9 @@ class Witness:
         schedule = self.schedules.pop(schedule_id)
         self._trace.add(ScheduleGone(at=self._clock(), tick=self._tick(), actor=self._actor(), schedule=schedule))
 
-    def slots(self, schedule_id: ScheduleId, limit: int = 100) -> tuple[Slot, ...]:
+    def slots(self, schedule_id: ScheduleId, limit: int = 100, upto: datetime | None = None) -> tuple[Slot, ...]:
         """As ``Storage.slots``."""
-        return self._inner.slots(schedule_id, limit)
+        return self._inner.slots(schedule_id, limit, upto)
 
     def schedule_history(self, schedule_id: ScheduleId) -> tuple[ScheduleEvent, ...]:
         """As ``Storage.schedule_history``."""
