@@ -74,7 +74,10 @@ def _join_or_start(note: Path) -> ThrowawayPostgres:
 
 def make_template(server: ThrowawayPostgres) -> None:
     """Make the database that those of the tests are copied from."""
+    from mainspring.adapters.storages.postgres.control import PostgresSchema
+
     run_sql(server.url(), f"CREATE DATABASE {TEMPLATE}")
+    PostgresSchema(server.url(TEMPLATE)).migrate()
 
 
 @pytest.fixture(scope="session")

@@ -14,6 +14,7 @@ from attrs import frozen
 from mainspring.adapters.executors.callable import CallableExecutor, FunctionRegistry
 from mainspring.adapters.executors.dispatch import Executors
 from mainspring.adapters.storages.asynchronous import AsyncOver
+from mainspring.adapters.storages.migrations import Schema
 from mainspring.adapters.storages.wakeups import LocalWakeups
 from mainspring.app.delivery import Delivery
 from mainspring.core.errors import InvalidInput
@@ -46,6 +47,20 @@ def open_store(url: str) -> Store:
     if url.startswith(("postgresql://", "postgres://")):
         return _postgres(url)
     raise InvalidInput("store", f"{url!r} is no storage URL", _CURE)
+
+
+def open_schema(url: str) -> Schema:
+    """Give the schema of the storage that ``url`` names; nothing is opened or made by that."""
+    if url.startswith("sqlite:///") and len(url) > len("sqlite:///"):
+        from mainspring.adapters.storages.sqlite.control import SqliteSchema
+
+        return SqliteSchema(Path(url.removeprefix("sqlite:///")))
+    if url.startswith(("postgresql://", "postgres://")):
+        _require_psycopg()
+        from mainspring.adapters.storages.postgres.control import PostgresSchema
+
+        return PostgresSchema(url)
+    raise InvalidInput("store", f"{url!r} names no store that has a schema", _CURE)
 
 
 def _memory() -> Store:

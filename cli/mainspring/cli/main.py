@@ -32,6 +32,7 @@ COMMANDS: Final[Mapping[str, Lazy]] = {
     "lint": Lazy(
         "mainspring.cli.commands.lint:lint", "Say what schedules from elsewhere mean here, and what would change."
     ),
+    "db": Lazy("mainspring.cli.commands.db:db", "Look at the schema of the store, bring it up to date, verify it."),
     "doctor": Lazy("mainspring.cli.commands.doctor:doctor", "Check this installation and the store."),
 }
 

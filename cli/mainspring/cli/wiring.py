@@ -17,8 +17,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import Final
 
+from mainspring.adapters.storages.migrations import Schema
 from mainspring.app import Mainspring, SyncMainspring
-from mainspring.app.wiring import DEFAULT_STORE, Store, open_store
+from mainspring.app.wiring import DEFAULT_STORE, Store, open_schema, open_store
 from mainspring.cli.exits import StoreMissing
 from mainspring.cli.invocation import Invocation
 from mainspring.core.errors import InvalidInput
@@ -59,6 +60,13 @@ def open_existing(invocation: Invocation) -> Generator[Store]:
         yield store
     finally:
         store.close()
+
+
+def schema_of(invocation: Invocation, *, missing_ok: bool = False) -> Schema:
+    """Give the schema of the store, which has to exist unless ``missing_ok``."""
+    url = store_of(invocation)
+    _refuse_memory(url)
+    return open_schema(url if missing_ok else _existing(invocation))
 
 
 def _existing(invocation: Invocation) -> str:

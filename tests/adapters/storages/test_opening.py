@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 
 from adapters.storages.making import new_task, query
+from mainspring.adapters.storages.migrations import parse_migration
 from mainspring.adapters.storages.parts import STATE_ONLY
 from mainspring.adapters.storages.sqlite import SqliteStorage, connections, opening, place, wal_is_safe
-from mainspring.adapters.storages.sqlite.migrations import APPLICATION_ID, latest, scripts
+from mainspring.adapters.storages.sqlite.migrations import APPLICATION_ID, known, latest
 from mainspring.core.errors import InvalidInput, Unavailable
 from mainspring.core.machine import TRANSITIONS
 from mainspring.core.states import LIVE, STATES, TERMINAL
@@ -146,9 +147,10 @@ def test_an_old_store_is_migrated(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     storage = SqliteStorage(path)
     storage.add(creations([task]))
     storage.close()
-    more = (*scripts(), "CREATE TABLE extra (a);\nCREATE INDEX extra_a ON extra (a);\n")
-    monkeypatch.setattr("mainspring.adapters.storages.sqlite.migrations.scripts", lambda: more)
-    monkeypatch.setattr(opening, "objects", frozenset)
+    second = parse_migration(2, "-- oldest: 1\nCREATE TABLE extra (a);\nCREATE INDEX extra_a ON extra (a);\n")
+    more = (*known(), second)
+    for module in ("migrations", "opening"):
+        monkeypatch.setattr(f"mainspring.adapters.storages.sqlite.{module}.known", lambda: more)
     storage = SqliteStorage(path)
     assert storage.get(task.id) == task
     storage.close()
@@ -246,7 +248,7 @@ def test_every_connection_is_durable_and_strict(tmp_path: Path) -> None:
 
 def test_the_schema_knows_the_machines_states() -> None:
     """The CHECK constraints name every state, and tell live from ended ones."""
-    (script,) = scripts()
+    script = known()[0].script
     for state in STATES:
         assert f"'{state.status}'" in script
     ended = ", ".join(f"'{state.status}'" for state in TERMINAL)

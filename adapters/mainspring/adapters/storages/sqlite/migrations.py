@@ -1,39 +1,63 @@
-"""The schema: numbered SQL files, applied in order; the file's ``user_version`` says how far."""
+"""The schema of a SQLite file: what it consists of, and how it is brought up to date.
+
+The table ``migrations`` is the truth; ``user_version`` repeats the last number for a quick look.
+"""
 
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
+from datetime import datetime
 from functools import cache
 from importlib.resources import files
 from typing import Final
 
+from mainspring.adapters.storages.migrations import Applied, Migration, read_migrations
+from mainspring.core.errors import Unavailable
+from mainspring.core.instants import from_micros, to_micros
+
 APPLICATION_ID: Final = 0x6D737067
 """What marks a SQLite file as ours (``PRAGMA application_id``): the letters mspg."""
 
+_COLUMNS: Final = "INSERT INTO migrations (number, checksum, oldest, at)"
+
 
 @cache
-def scripts() -> tuple[str, ...]:
-    """Read the SQL files, in order."""
-    folder = files("mainspring.adapters.storages.sqlite") / "schema"
-    found = sorted(item.name for item in folder.iterdir() if item.name.endswith(".sql"))
-    return tuple((folder / name).read_text(encoding="utf-8") for name in found)
+def known() -> tuple[Migration, ...]:
+    """Read the migrations that this code knows."""
+    return read_migrations(files("mainspring.adapters.storages.sqlite") / "schema")
 
 
 def latest() -> int:
     """Give the schema version that this code works with."""
-    return len(scripts())
+    return len(known())
 
 
-def migrate(connection: sqlite3.Connection, start: int) -> None:
-    """Bring the schema from version ``start`` to the latest; the caller holds a write transaction."""
-    for script in scripts()[start:]:
-        for statement in _statements(script):
+def apply(connection: sqlite3.Connection, steps: Sequence[Migration], at: datetime) -> None:
+    """Take ``steps``, the next ones in order; the caller holds a write transaction."""
+    for step in steps:
+        for statement in statements(step.script):
             connection.execute(statement)
-    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-    connection.execute(f"PRAGMA user_version = {latest()}")
+        connection.execute(f"{_COLUMNS} VALUES (?, ?, ?, ?)", (step.number, step.checksum, step.oldest, to_micros(at)))
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version = {step.number}")
 
 
-def _statements(script: str) -> list[str]:
+def read_applied(connection: sqlite3.Connection) -> tuple[Applied, ...]:
+    """Read the steps that a file has taken; ``Unavailable`` if it does not hold what such a table holds."""
+    rows = connection.execute("SELECT number, checksum, oldest, at FROM migrations ORDER BY number").fetchall()
+    try:
+        return tuple(
+            Applied(number=int(number), checksum=str(checksum), oldest=int(oldest), at=from_micros(int(at)))
+            for number, checksum, oldest, at in rows
+        )
+    except (TypeError, ValueError, OverflowError):
+        what = "its table migrations is damaged"
+        raise Unavailable("store", what, "restore it from a backup") from None
+
+
+def statements(script: str) -> list[str]:
+    """Cut a script into its statements."""
     found: list[str] = []
     pending = ""
     for line in script.splitlines(keepends=True):
@@ -44,12 +68,26 @@ def _statements(script: str) -> list[str]:
     return found
 
 
+def by_hand(steps: Sequence[Migration], at: datetime) -> str:
+    """Write ``steps`` as a script for ``sqlite3 FILE``."""
+    return "".join(
+        f"BEGIN IMMEDIATE;\n{step.script}{_COLUMNS}"
+        f" VALUES ({step.number}, '{step.checksum}', {step.oldest}, {to_micros(at)});\n"
+        f"PRAGMA application_id = {APPLICATION_ID};\nPRAGMA user_version = {step.number};\nCOMMIT;\n"
+        for step in steps
+    )
+
+
+def objects(version: int) -> frozenset[tuple[str, str, str]]:
+    """Give what the schema of a version consists of: type, name and SQL of each table and index."""
+    return _objects(known()[:version])
+
+
 @cache
-def objects() -> frozenset[tuple[str, str, str]]:
-    """Give what the latest schema consists of: type, name and SQL of each table and index."""
+def _objects(steps: tuple[Migration, ...]) -> frozenset[tuple[str, str, str]]:
     with_schema = sqlite3.connect(":memory:", isolation_level=None)
     try:
-        migrate(with_schema, 0)
+        apply(with_schema, steps, from_micros(0))
         return frozenset(read_objects(with_schema))
     finally:
         with_schema.close()

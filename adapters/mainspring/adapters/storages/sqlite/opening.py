@@ -19,8 +19,18 @@ import sqlite3
 from pathlib import Path
 from typing import Final, Literal
 
+from mainspring.adapters.storages.clock import utc_now
+from mainspring.adapters.storages.migrations import missing, newer, refuse_newer, version_of
 from mainspring.adapters.storages.sqlite.faults import unavailable
-from mainspring.adapters.storages.sqlite.migrations import APPLICATION_ID, latest, migrate, objects, read_objects
+from mainspring.adapters.storages.sqlite.migrations import (
+    APPLICATION_ID,
+    apply,
+    known,
+    latest,
+    objects,
+    read_applied,
+    read_objects,
+)
 from mainspring.core.errors import InvalidInput, Unavailable
 
 JournalMode = Literal["auto", "wal", "truncate"]
@@ -59,7 +69,7 @@ def prepare(path: Path, mode: JournalMode) -> str:
         raise InvalidInput("journal_mode", what, "use auto, or a SQLite of 3.51.3 or later")
     try:
         if not path.exists():
-            _create(path, mode)
+            create(path, mode)
         return _check(path, mode)
     except sqlite3.Error as error:
         raise unavailable(str(path), error) from error
@@ -70,14 +80,15 @@ def prepare(path: Path, mode: JournalMode) -> str:
         raise Unavailable("store", f"{path} cannot be made: {error.strerror}", cure) from error
 
 
-def _create(path: Path, mode: JournalMode) -> None:
+def create(path: Path, mode: JournalMode = "auto", version: int | None = None) -> None:
+    """Make a new file, with the schema of ``version`` (None: the latest); one that is there already is left alone."""
     draft = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}")
     try:
         os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o644))
         connection = connect(draft, busy_seconds=BUSY_SECONDS)
         try:
             connection.execute("BEGIN IMMEDIATE")
-            migrate(connection, 0)
+            apply(connection, known()[:version], utc_now())
             connection.execute("COMMIT")
             if mode == "wal" or (mode == "auto" and wal_is_safe()):
                 connection.execute("PRAGMA journal_mode = WAL")
@@ -106,7 +117,8 @@ def _check(path: Path, mode: JournalMode) -> str:
         raise Unavailable("store", f"{path} is empty: not a mainspring store, or one that was cut off", cure)
     connection = connect(path, busy_seconds=BUSY_SECONDS)
     try:
-        _check_identity(connection, path)
+        check_identity(connection, path)
+        _bring_up_to_date(connection, path)
         _check_sound(connection, path, size)
         _check_schema(connection, path)
         return set_journal_mode(connection, path, mode)
@@ -114,27 +126,33 @@ def _check(path: Path, mode: JournalMode) -> str:
         connection.close()
 
 
-def _check_identity(connection: sqlite3.Connection, path: Path) -> None:
-    """Refuse a file that is not ours or too new; bring an old one up to date."""
-    application, version = _identity(connection)
+def check_identity(connection: sqlite3.Connection, path: Path) -> int:
+    """Refuse a file that is not ours, or too new for this code; give its schema version."""
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
     if application != APPLICATION_ID:
         cure = "name another file; this one was not touched"
         raise Unavailable("store", f"{path} is a SQLite file of another program, not a mainspring store", cure)
-    if version > latest():
-        what = f"{path} has schema version {version}, this mainspring knows {latest()}"
-        raise Unavailable("store", what, "upgrade mainspring")
+    version = _version(connection)
     if version < 1:
         raise Unavailable("store", f"{path} has schema version {version}, which never was", _RESTORE)
-    if version < latest():
-        connection.execute("BEGIN IMMEDIATE")
-        migrate(connection, _identity(connection)[1])  # asked again: another process may have been first
+    if version > latest():
+        applied = read_applied(connection)
+        refuse_newer(known(), applied, str(path))
+        if version_of(applied) != version:  # what wrote this number did not record the step
+            raise newer(str(path), version, latest())
+    return version
+
+
+def _bring_up_to_date(connection: sqlite3.Connection, path: Path) -> None:
+    if _version(connection) < latest():
+        connection.execute("BEGIN IMMEDIATE")  # and asked again: another process may have been first
+        apply(connection, missing(known(), read_applied(connection), None, str(path)), utc_now())
         connection.execute("COMMIT")
 
 
-def _identity(connection: sqlite3.Connection) -> tuple[int, int]:
-    (application,) = connection.execute("PRAGMA application_id").fetchone()
+def _version(connection: sqlite3.Connection) -> int:
     (version,) = connection.execute("PRAGMA user_version").fetchone()
-    return application, version
+    return int(version)
 
 
 def _check_sound(connection: sqlite3.Connection, path: Path, size: int) -> None:
@@ -147,9 +165,12 @@ def _check_sound(connection: sqlite3.Connection, path: Path, size: int) -> None:
 
 
 def _check_schema(connection: sqlite3.Connection, path: Path) -> None:
-    missing = objects() - set(read_objects(connection))
-    if missing:
-        names = ", ".join(sorted(name for _, name, _ in missing))
+    version = _version(connection)
+    if version > latest():
+        return  # a later release made it, and says that this one can work with it
+    lacking = objects(version) - set(read_objects(connection))
+    if lacking:
+        names = ", ".join(sorted(name for _, name, _ in lacking))
         raise Unavailable("store", f"{path} lacks or has changed: {names[:200]}", _RESTORE)
 
 

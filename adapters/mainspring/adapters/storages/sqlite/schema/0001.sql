@@ -1,6 +1,15 @@
+-- oldest: 1
 -- Instants are whole microseconds since 1970-01-01 UTC. What a row means is in its JSON text (mainspring.adapters.codec);
 -- the columns repeat what is searched by. ``crc`` seals the text and those columns: a flipped bit is found when read.
 -- A quarantined row could not be read; the column says why, and nothing takes the row up until it was mended.
+
+-- The steps of this schema that the file has taken (mainspring.adapters.storages.migrations).
+CREATE TABLE migrations (
+    number INTEGER PRIMARY KEY,
+    checksum TEXT NOT NULL,
+    oldest INTEGER NOT NULL,
+    at INTEGER NOT NULL
+);
 
 CREATE TABLE tasks (
     n INTEGER PRIMARY KEY,
