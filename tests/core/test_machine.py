@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
 
+import attrs
 import pytest
 from attrs import evolve as changed
 from hypothesis import given
@@ -71,7 +72,7 @@ from mainspring.core.states import (
     Succeeded,
     Tally,
 )
-from mainspring.core.task import Fired, Followed, FollowUp, RunByHand, Task, schedule_of
+from mainspring.core.task import Fired, Followed, FollowUp, RunByHand, Task, in_state, schedule_of
 from support.builders import (
     FAILURE,
     FUNCTION,
@@ -795,6 +796,20 @@ def test_the_same_end_makes_the_same_follow_up() -> None:
 
 
 # --- properties over histories -------------------------------------------------------------------------------------
+
+
+@given(histories())
+def test_what_the_machine_makes_is_as_valid_as_what_a_caller_makes(
+    history: list[tuple[Task, Command, Decision]],
+) -> None:
+    """A decision's task is copied without its validators: they would all agree, and no field is lost."""
+    for before, _, decision in history:
+        attrs.validate(decision.task)
+        after = decision.task
+        fresh = Task(**{one.name: getattr(after, one.name) for one in attrs.fields(Task)})
+        assert (after, hash(after)) == (fresh, hash(fresh))
+        moved = in_state(before, after.state, after.version)
+        assert moved == changed(before, state=after.state, version=after.version)
 
 
 @given(histories())

@@ -87,7 +87,7 @@ from mainspring.core.states import (
     Succeeded,
     Tally,
 )
-from mainspring.core.task import Task, last_start
+from mainspring.core.task import Task, in_state, last_start
 
 TRANSITIONS: Final[Mapping[type[State], Mapping[type[Event], type[State]]]] = {
     Pending: {
@@ -153,9 +153,7 @@ def handle(task: Task, command: Command) -> Decision:
     events = decide(task, command)
     after = task
     for event in events:
-        after = _apply(after, event)
-    if events:
-        after = changed(after, version=task.version + 1)
+        after = _apply(after, event, task.version + 1)
     effects = tuple(effect for event in events for effect in effects_of(after, event))
     follow_ups = tuple(task for event in events for task in follow_ups_of(after, event))
     return Decision(task=after, read_version=task.version, events=events, effects=effects, follow_ups=follow_ups)
@@ -405,9 +403,9 @@ def _note(task: Task, command: Note) -> tuple[Event, ...]:
 
 
 def _begun(state: State, event: RunStarted) -> Running:
-    tally = changed(
-        state.tally, runs=event.run, attempts=event.attempt, first_started=state.tally.first_started or event.at
-    )
+    before = state.tally
+    first = before.first_started or event.at
+    tally = Tally(runs=event.run, attempts=event.attempt, snoozes=before.snoozes, first_started=first)
     return Running(
         run=event.run,
         worker=event.worker,
@@ -478,8 +476,8 @@ def _edited(task: Task, edit: Edit) -> Task:
     )
 
 
-def _apply(task: Task, event: Event) -> Task:
-    after = changed(task, state=evolve(task.state, event))
+def _apply(task: Task, event: Event, version: int) -> Task:
+    after = in_state(task, evolve(task.state, event), version)
     match event:
         case TaskEdited(edit=edit):
             return _edited(after, edit)

@@ -30,7 +30,7 @@ from mainspring.core.errors import InvalidInput
 from mainspring.core.ids import TaskId
 from mainspring.core.instants import format_duration
 from mainspring.core.retry import RetryPolicy
-from mainspring.core.task import DEFAULT_PROJECT, MAX_TIMEOUT, Task, check_name, validate_name
+from mainspring.core.task import DEFAULT_PROJECT, MAX_TIMEOUT, MIN_TIMEOUT, Task, check_name, validate_name
 
 MAX_QUEUES: Final = 100
 MAX_CONCURRENCY: Final = 1_000_000
@@ -126,7 +126,7 @@ def _check_weight(instance: object, attribute: Attribute[int], value: int) -> No
 
 
 def _check_timeout(instance: object, attribute: Attribute[timedelta | None], value: timedelta | None) -> None:
-    if value is not None and not timedelta(milliseconds=1) <= value <= MAX_TIMEOUT:
+    if value is not None and not MIN_TIMEOUT <= value <= MAX_TIMEOUT:
         raise InvalidInput("timeout", f"{format_duration(value)} is out of range", "use 1ms to 24h")
 
 
