@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from datetime import timedelta
 
 from mainspring.adapters.engine.runs import MAX_NOTES, HeldRun
-from mainspring.core.commands import MAX_NOTE
+from mainspring.core.commands import MAX_NOTE, Cancel
 from mainspring.core.events import RunNoted
+from mainspring.core.machine import handle
 from mainspring.core.ports import Done, Outcome, Run
 from mainspring.core.task import Task
 from support.builders import make_task, running
-from support.engines import House, run
+from support.engines import House, run, until
 
 
 def test_what_a_run_notes_is_on_record_in_order() -> None:
@@ -56,6 +58,55 @@ def test_notes_of_many_threads_are_all_there() -> None:
         assert len(said) == 60
         assert all([int(n) for by, n in said if by == name] == list(range(20)) for name in "abc")
         assert house.happened(task)[-1] == "RunSucceeded"
+
+    run(scenario())
+
+
+def test_a_run_that_never_stops_talking_holds_up_nobody() -> None:
+    """Others start and end, and leases are extended, while it notes more than can ever be written."""
+
+    async def script(task: Task, told: Run) -> Outcome:
+        if task.queue == "quiet":
+            return Done()
+
+        def talk() -> None:
+            while not told.stopped():
+                told.note("and another thing", None)
+
+        await asyncio.to_thread(talk)
+        return Done()
+
+    async def scenario() -> None:
+        house = House(script)
+        (talker,) = house.add()
+        async with house.working(lease=timedelta(milliseconds=600)):
+            await until(lambda: house.events(talker, RunNoted) != [])
+            for task in house.add(3, queue="quiet"):
+                await house.ended(task)
+            await until(lambda: house.storage.calls["update"] > 100)
+            house.memory.update([talker], lambda one, at: handle(one, Cancel(at=at)))
+            await house.ended(talker)
+        assert house.status(talker) == "cancelled"
+        assert house.happened(talker).count("RunStarted") == 1
+
+    run(scenario())
+
+
+def test_all_that_a_run_has_noted_is_written_before_its_end() -> None:
+    """Also if it is more than is written in one turn."""
+
+    async def script(task: Task, told: Run) -> Outcome:
+        for number in range(50):
+            told.note(str(number), None)
+        return Done()
+
+    async def scenario() -> None:
+        house = House(script)
+        tasks = house.add(3)
+        await house.worker().run_until_idle()
+        for task in tasks:
+            assert [note.text for note in house.events(task, RunNoted)] == [str(number) for number in range(50)]
+            assert house.happened(task)[-1] == "RunSucceeded"
 
     run(scenario())
 

@@ -53,6 +53,20 @@ def test_upkeep_goes_on_batch_by_batch() -> None:
     run(scenario())
 
 
+def test_keys_are_forgotten_also_where_tasks_are_kept_for_ever() -> None:
+    """They are kept for a day; the table of them must not grow without end."""
+
+    async def scenario() -> None:
+        house = House()
+        forever = Retention(succeeded=None, cancelled=None, expired=None, failed=None)
+        (task,) = house.add()
+        await house.worker(retention=forever).run_until_idle()
+        assert house.storage.calls["prune"] == 1
+        assert house.status(task) == "succeeded"
+
+    run(scenario())
+
+
 def test_a_round_that_fails_is_made_again() -> None:
     """What was due is taken before it, and goes on."""
 

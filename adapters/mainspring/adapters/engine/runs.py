@@ -99,6 +99,8 @@ def begin(
     loop = asyncio.get_running_loop()
 
     def note(text: str, progress: float | None) -> None:
+        if held.job.done():  # a thread that was let go of may go on for ever
+            return
         held.note(text, progress)
         with suppress(RuntimeError):  # the loop is closed: the run was let go of, and its thread still goes on
             loop.call_soon_threadsafe(noted)

@@ -19,6 +19,8 @@ _log = logging.getLogger("mainspring.engine")
 
 MONTH: Final[timedelta | None] = timedelta(days=31)
 LONGEST: Final = timedelta(days=36_500)
+NOTHING: Final = {timedelta(0): frozenset[str]()}
+"""Where every task is kept for ever, a round forgets idempotency keys all the same."""
 EVERY: Final = 60.0
 """How many seconds pass between two rounds."""
 
@@ -58,7 +60,7 @@ class Upkeep:
 
     def __init__(self, storage: AsyncStorage, retention: Retention, batch: int) -> None:
         self._storage = storage
-        self._ages = retention.ages()
+        self._ages = retention.ages() or NOTHING
         self._batch = batch
         self._next = 0.0
 

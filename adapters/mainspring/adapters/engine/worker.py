@@ -27,7 +27,7 @@ from typing import Final
 from mainspring.adapters.engine.bell import Bell
 from mainspring.adapters.engine.clock import StorageClock
 from mainspring.adapters.engine.holdings import Holdings
-from mainspring.adapters.engine.runs import HeldRun, RunNote, described, report
+from mainspring.adapters.engine.runs import MAX_NOTES, HeldRun, described, report
 from mainspring.adapters.engine.settings import EngineSettings
 from mainspring.adapters.engine.turns import Turns
 from mainspring.adapters.engine.upkeep import Upkeep
@@ -49,6 +49,8 @@ BLOCKED_REST: Final = 0.5
 """The rest after a look that found due work which could not be taken (it is another worker's, or held back)."""
 SYNC_EVERY: Final = 1.0
 """How old a reading of the storage's clock may get while one turn follows the other without a rest."""
+NOTES_A_TURN: Final = 10
+"""How many notes of a run that goes on are written in one turn."""
 LAST_WAIT: Final = 2.0
 """How many seconds jobs get to stop, and the storage to take the last reports, at the end of a shutdown."""
 
@@ -154,8 +156,8 @@ class Worker:
             await self._clock.sync()
             await self._turns.read()
         self._runs.let_go()
-        await self._write_notes()
-        progress = await self._settle()
+        more = await self._write_notes()
+        progress = await self._settle() or more
         await self._beat()
         if self._bell.stopping:
             return progress
@@ -322,21 +324,37 @@ class Worker:
         if isinstance(answer, Refused):
             _log.log(logging.DEBUG if held.uncertain else logging.WARNING, "a report was refused: %s", answer.error)
 
-    async def _write_notes(self) -> None:
-        """Put what runs have noted on their tasks' records; what cannot be written now is tried again."""
-        for held in self._runs.noted():
-            while (note := held.take_note()) is not None:
+    async def _write_notes(self) -> bool:
+        """Put what runs have noted on their tasks' records; tell whether there is more.
 
-                def step(task: Task, at: datetime, note: RunNote = note, run: int = held.state.run) -> Decision:
-                    return handle(task, Note(at=at, run=run, text=note.text, progress=note.progress))
+        All that ended runs have left, since nothing can be put there after their end; a few notes of those that go on,
+        so that one that never stops talking holds up nobody.
+        """
+        for turn in range(MAX_NOTES):
+            noted = [held for held in self._runs.noted() if turn < NOTES_A_TURN or held.job.done()]
+            if not noted:
+                break
+            await self._write_note_of_each(noted)
+        return bool(self._runs.noted())
 
-                try:
-                    (answer,) = await self._storage.update([held.task.id], step)
-                except Unavailable:
-                    held.put_back(note)
-                    raise
-                if not isinstance(answer, Refused):
-                    held.confirm(answer.task)
+    async def _write_note_of_each(self, noted: Sequence[HeldRun]) -> None:
+        """Write the first note of each run; what cannot be written now is tried again."""
+        taken = {held: note for held in noted if (note := held.take_note()) is not None}
+        notes = {held.task.id: (held.state.run, note) for held, note in taken.items()}
+
+        def step(task: Task, at: datetime) -> Decision:
+            run, note = notes[task.id]
+            return handle(task, Note(at=at, run=run, text=note.text, progress=note.progress))
+
+        try:
+            answers = await self._storage.update(list(notes), step)
+        except Unavailable:
+            for held, note in taken.items():
+                held.put_back(note)
+            raise
+        for held, answer in zip(taken, answers, strict=False):
+            if not isinstance(answer, Refused):
+                held.confirm(answer.task)
 
     # --- holding on ----------------------------------------------------------------------------------------------
 
