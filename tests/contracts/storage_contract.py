@@ -1,35 +1,5 @@
-"""The contract of storages as a test suite: subclass ``StorageContract`` and say how to make a storage.
+"""The suite under its old name, for what still asks for it so."""
 
-The suite sets no clock: it works with instants before and after the storage's own, so that it also fits storages whose
-clock is a server's. It checks what is promised in ``mainspring.core.ports``, and nothing about how it is kept.
-"""
+from mainspring.testing.conformance import StorageConformance as StorageContract
 
-from __future__ import annotations
-
-from collections.abc import Iterator
-
-import pytest
-
-from contracts.creation_contract import Creating
-from contracts.queue_contract import KeepingQueues, Queues
-from contracts.schedule_contract import Firing, KeepingSchedules
-from contracts.task_contract import AddingAndReading, Taking, Writing
-from contracts.threads_contract import Concurrency
-from mainspring.core.ports import Storage
-
-
-class StorageContract(
-    AddingAndReading, Creating, Taking, Queues, Writing, KeepingQueues, KeepingSchedules, Firing, Concurrency
-):
-    """The whole contract. ``make_storage`` gives an empty storage; the suite closes it."""
-
-    def make_storage(self) -> Storage:
-        """Make an empty storage of the kind under test."""
-        raise NotImplementedError
-
-    @pytest.fixture
-    def storage(self) -> Iterator[Storage]:
-        """An empty storage, closed after the test."""
-        made = self.make_storage()
-        yield made
-        made.close()
+__all__ = ["StorageContract"]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from contracts.storage_contract import StorageContract
 from mainspring.adapters.storages.memory import MemoryStorage
 from mainspring.core.ports import Storage
+from mainspring.testing.conformance import StorageConformance
 
 
-class TestMemoryStorage(StorageContract):
+class TestMemoryStorage(StorageConformance):
     """Every rule, over dicts."""
 
     def make_storage(self) -> Storage:

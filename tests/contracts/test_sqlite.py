@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from contracts.storage_contract import StorageContract
 from mainspring.adapters.storages.sqlite import SqliteStorage
 from mainspring.core.ports import Storage
+from mainspring.testing.conformance import StorageConformance
 
 
-class TestSqliteStorage(StorageContract):
+class TestSqliteStorage(StorageConformance):
     """Every rule, over one file."""
 
     @pytest.fixture(autouse=True)

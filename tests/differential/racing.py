@@ -46,8 +46,8 @@ from mainspring.core.schedule import (
     skip_next,
 )
 from mainspring.core.task import FunctionCall, Task
+from mainspring.testing.conformance.port import take
 from support.builders import NOW, SECOND
-from support.port import take
 
 SPEED = 200.0
 """How much faster than this machine's the clock runs: an occurrence of every second comes each 5 ms."""

@@ -24,8 +24,8 @@ from mainspring.core.ports import Done, Outcome, Run, TaskQuery
 from mainspring.core.retry import Never
 from mainspring.core.states import TERMINAL
 from mainspring.core.task import FunctionCall, Task, new_task
+from mainspring.testing.conformance.port import creations
 from support.faults import FaultyStorage
-from support.port import creations
 
 T = TypeVar("T")
 Script: TypeAlias = Callable[[Task, Run], Awaitable[Outcome]]

@@ -12,8 +12,8 @@ from mainspring.core.ports import Done, Outcome, Run
 from mainspring.core.retry import Fixed
 from mainspring.core.states import Running
 from mainspring.core.task import Task
+from mainspring.testing.conformance.port import take
 from support.engines import House, run, until
-from support.port import take
 
 AGAIN = Fixed(delay=timedelta(0))
 LEASE = timedelta(seconds=0.6)

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from contracts.contract_values import added, cancel, start, succeed
 from mainspring.adapters.chance import SystemEntropy
 from mainspring.adapters.operations import Operations, SyncOperations
 from mainspring.adapters.operations.steps import edit, requeue
@@ -19,6 +18,7 @@ from mainspring.adapters.storages.sqlite import SqliteStorage
 from mainspring.core.commands import Edit
 from mainspring.core.ports import Page, Storage, TaskQuery
 from mainspring.core.task import Task
+from mainspring.testing.conformance.values import added, cancel, start, succeed
 
 Door = Callable[..., Any]
 

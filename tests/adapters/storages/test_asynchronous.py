@@ -23,7 +23,7 @@ from mainspring.core.queue import queue_ref
 from mainspring.core.recurrence import Interval
 from mainspring.core.schedule import TaskTemplate, new_schedule, plan, run_now
 from mainspring.core.task import FunctionCall, Task
-from support.port import creations, take_async
+from mainspring.testing.conformance.port import creations, take_async
 
 
 @pytest.fixture(params=["memory inline", "memory on a thread", "sqlite"])

@@ -20,7 +20,7 @@ from mainspring.core.ports import Refused, ScheduleQuery, TaskQuery
 from mainspring.core.recurrence import Interval
 from mainspring.core.schedule import Schedule, TaskTemplate, new_schedule, plan
 from mainspring.core.task import FunctionCall, Task
-from support.port import creations, take
+from mainspring.testing.conformance.port import creations, take
 
 FLIPS = int(os.environ.get("MAINSPRING_FLIPS", "300"))
 HOUR = timedelta(hours=1)

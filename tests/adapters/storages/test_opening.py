@@ -20,7 +20,7 @@ from mainspring.adapters.storages.sqlite.migrations import APPLICATION_ID, known
 from mainspring.core.errors import InvalidInput, Unavailable
 from mainspring.core.machine import TRANSITIONS
 from mainspring.core.states import LIVE, STATES, TERMINAL
-from support.port import creations
+from mainspring.testing.conformance.port import creations
 
 
 def refused(path: Path | str) -> InvalidInput | Unavailable:
@@ -324,7 +324,7 @@ def test_a_full_disk_is_unavailable_and_loses_nothing(tmp_path: Path) -> None:
     """What was acknowledged is there; the file is sound and can be used again."""
     code = (
         "import sys\nfrom mainspring.adapters.storages.sqlite import SqliteStorage\n"
-        "from support.port import creations\n" + FILL
+        "from mainspring.testing.conformance.port import creations\n" + FILL
     )
     path = tmp_path / "s.db"
     tests = Path(__file__).resolve().parents[2]

@@ -25,7 +25,7 @@ from mainspring.core.errors import Conflict
 from mainspring.core.machine import handle
 from mainspring.core.ports import Storage, TaskQuery
 from mainspring.core.states import Pending
-from support.port import creations, take
+from mainspring.testing.conformance.port import creations, take
 
 MANY = int(os.environ.get("MAINSPRING_MANY", "20000"))
 SECOND = timedelta(seconds=1)

@@ -20,7 +20,7 @@ from adapters.storages.making import new_task, query
 from mainspring.adapters.storages.sqlite import SqliteStorage
 from mainspring.core.errors import Unavailable
 from mainspring.core.ports import TaskQuery
-from support.port import creations
+from mainspring.testing.conformance.port import creations
 
 TESTS = Path(__file__).resolve().parents[2]
 ROUNDS = int(os.environ.get("MAINSPRING_KILLS", "8"))
@@ -31,7 +31,7 @@ def child(script: str, *arguments: object) -> subprocess.Popen[str]:
     code = (
         "import sys, os, time\nfrom pathlib import Path\n"
         "from adapters.storages.making import new_task, start, succeed\n"
-        "from support.port import creations, take\n"
+        "from mainspring.testing.conformance.port import creations, take\n"
         "from mainspring.adapters.storages.sqlite import SqliteStorage\n"
         "storage = SqliteStorage(sys.argv[1])\n" + script
     )

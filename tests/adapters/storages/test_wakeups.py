@@ -21,7 +21,7 @@ from mainspring.adapters.storages.wakeups import LocalWakeups, SqliteWakeups
 from mainspring.core.commands import Edit
 from mainspring.core.machine import handle
 from mainspring.core.ports import Wakeups
-from support.port import creations, take
+from mainspring.testing.conformance.port import creations, take
 
 LONG = timedelta(seconds=20)
 SHORT = timedelta(milliseconds=20)
@@ -167,7 +167,7 @@ CHILD = """
 import sys, time
 from adapters.storages.making import new_task
 from mainspring.adapters.storages.sqlite import SqliteStorage
-from support.port import creations
+from mainspring.testing.conformance.port import creations
 storage = SqliteStorage(sys.argv[1])
 for line in sys.stdin:
     storage.add(creations([new_task()]))

@@ -17,7 +17,7 @@ from mainspring.core.ports import Storage, Taken
 from mainspring.core.queue import QueueEdit, Rate, admit, edit_queue, queue_ref
 from mainspring.core.states import Pending
 from mainspring.core.task import DEFAULT_PROJECT, DEFAULT_QUEUE
-from support.port import creations
+from mainspring.testing.conformance.port import creations
 
 REF = queue_ref(DEFAULT_PROJECT, DEFAULT_QUEUE)
 BEGIN = datetime(2030, 1, 1, tzinfo=UTC)

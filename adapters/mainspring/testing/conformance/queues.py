@@ -6,24 +6,11 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from attrs import evolve
 
-from contracts.contract_values import (
-    ALL,
-    HOUR,
-    MINUTE,
-    SECOND,
-    added,
-    added_schedule,
-    cancel,
-    fail,
-    running,
-    start,
-    succeed,
-    task,
-)
 from mainspring.core.errors import Conflict, NotFound
 from mainspring.core.machine import Decision
 from mainspring.core.ports import MAX_KEYS_SEEN, QueueStatus, Storage, Taken, TaskQuery, TaskStep
@@ -43,10 +30,23 @@ from mainspring.core.queue import (
     queue_ref,
 )
 from mainspring.core.retry import Never
-from mainspring.core.schedule import plan
 from mainspring.core.states import Pending, Running
 from mainspring.core.task import DEFAULT_PROJECT, Task
-from support.port import creations
+from mainspring.testing.conformance.port import creations, fire
+from mainspring.testing.conformance.values import (
+    ALL,
+    HOUR,
+    MINUTE,
+    SECOND,
+    added,
+    added_schedule,
+    cancel,
+    fail,
+    running,
+    start,
+    succeed,
+    task,
+)
 
 MAIL = queue_ref(DEFAULT_PROJECT, "mail")
 VIDEO = queue_ref(DEFAULT_PROJECT, "video")
@@ -59,7 +59,7 @@ def configured(storage: Storage, ref: QueueRef = MAIL, **limits: object) -> Queu
     return storage.update_queue(ref, lambda queue, at: edit_queue(queue, edit))
 
 
-def give(storage: Storage, count: int = 1, ref: QueueRef = MAIL, **fields: object) -> list[Task]:
+def give(storage: Storage, count: int = 1, ref: QueueRef = MAIL, **fields: Any) -> list[Task]:
     """Put due tasks into a queue."""
     made = [task(storage, queue=ref.name, project=ref.project, **fields) for _ in range(count)]
     storage.add(creations(made))
@@ -76,7 +76,9 @@ class Queues:
 
     def test_each_queue_gives_at_most_its_share(self, storage: Storage) -> None:
         """A queue that was not asked for gives nothing; one that does not exist is empty."""
-        give(storage, 3), give(storage, 3, VIDEO), give(storage, 3, queue_ref(DEFAULT_PROJECT, "other"))
+        give(storage, 3)
+        give(storage, 3, VIDEO)
+        give(storage, 3, queue_ref(DEFAULT_PROJECT, "other"))
         shares = {MAIL: 2, VIDEO: 1, queue_ref(DEFAULT_PROJECT, "nowhere"): 9}
         answer = storage.take(shares, start(), admit)
         assert sorted(decision.task.queue for decision in answer.decisions) == ["mail", "mail", "video"]
@@ -87,7 +89,8 @@ class Queues:
         """The same name in another project is another queue, with other limits."""
         theirs = queue_ref("theirs", "mail")
         configured(storage, theirs, concurrency=1)
-        give(storage, 3), give(storage, 3, theirs)
+        give(storage, 3)
+        give(storage, 3, theirs)
         assert set(storage.upcoming(()).tasks) == set(storage.upcoming(("mail",)).tasks) == {MAIL, theirs}
         assert (len(taken(storage, 9)), len(taken(storage, 9, ref=theirs))) == (3, 1)
 
@@ -149,11 +152,14 @@ class Queues:
     def test_keys_have_limits_of_their_own_and_take_turns(self, storage: Storage) -> None:
         """The crowd of one key does not hold up another; tasks without a key share one."""
         configured(storage, key_concurrency=2)
-        give(storage, 9, key="crowd"), give(storage, 1, key="single"), give(storage, 3)
+        give(storage, 9, key="crowd")
+        give(storage, 1, key="single")
+        give(storage, 3)
         held = taken(storage, 9)
         assert sorted(str(one.key) for one in held) == ["None", "None", "crowd", "crowd", "single"]
         configured(storage, VIDEO, concurrency=4)
-        give(storage, 9, VIDEO, key="crowd"), give(storage, 2, VIDEO, key="other")
+        give(storage, 9, VIDEO, key="crowd")
+        give(storage, 2, VIDEO, key="other")
         assert sorted(str(one.key) for one in taken(storage, 4, ref=VIDEO)) == ["crowd", "crowd", "other", "other"]
 
     def test_a_paused_queue_gives_nothing_from_the_moment_of_its_pause(self, storage: Storage) -> None:
@@ -182,7 +188,8 @@ class Queues:
         """A queue with a weight or a default is configured, and still open."""
         configured(storage, weight=5)
         configured(storage, VIDEO, concurrency=1)
-        give(storage, 2), give(storage, 2, VIDEO)
+        give(storage, 2)
+        give(storage, 2, VIDEO)
         asked: list[QueueRef] = []
 
         def gate(view: QueueView, due: Sequence[Task], at: datetime, want: int) -> Admission:
@@ -208,7 +215,8 @@ class Queues:
     def test_what_is_not_due_is_not_shown_to_a_gate(self, storage: Storage) -> None:
         """Neither with a key nor without."""
         configured(storage, concurrency=9)
-        give(storage, 1, late=-HOUR), give(storage, 1, late=-HOUR, key="k")
+        give(storage, 1, late=-HOUR)
+        give(storage, 1, late=-HOUR, key="k")
         (due,) = give(storage, 1, key="k")
         shown: list[Task] = []
 
@@ -234,7 +242,8 @@ class Queues:
     def test_a_rate_of_each_key_holds(self, storage: Storage) -> None:
         """The keys do not use up each other's; ``again`` is when the first of them may go on."""
         configured(storage, key_rate=Rate(count=2, per=HOUR))
-        give(storage, 5, key="a"), give(storage, 1, key="b")
+        give(storage, 5, key="a")
+        give(storage, 1, key="b")
         before = storage.now()
         answer = storage.take({MAIL: 9}, start(), admit)
         assert sorted(str(decision.task.key) for decision in answer.decisions) == ["a", "a", "b"]
@@ -286,7 +295,9 @@ class Queues:
         other = queue_ref(DEFAULT_PROJECT, "other")
         storage.update_queue(MAIL, lambda queue, at: close_queue(queue, "paused", at, ""))
         limited = configured(storage, VIDEO, rate=Rate(count=1, per=HOUR))
-        give(storage, 3), give(storage, 3, VIDEO), give(storage, 3, other)
+        give(storage, 3)
+        give(storage, 3, VIDEO)
+        give(storage, 3, other)
         shares = {MAIL: 9, VIDEO: 9, other: 2}
 
         def step(given: Task, at: datetime) -> Decision:
@@ -472,7 +483,7 @@ class KeepingQueues:
     def test_pruning_leaves_the_fence_of_an_occurrence(self, storage: Storage) -> None:
         """Its slot record stays: the occurrence is not fired again."""
         made = added_schedule(storage, late=SECOND)
-        storage.fire(1, plan)
+        fire(storage, 1)
         (slot,) = storage.slots(made.id)
         (child,) = storage.find(ALL).items
         (decision,) = storage.update([child.id], start())

@@ -7,14 +7,13 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from contracts.contract_values import HOUR, MINUTE, SECOND, added, added_schedule, start, succeed, task
 from mainspring.core.commands import Edit, Heartbeat
 from mainspring.core.errors import Conflict
 from mainspring.core.machine import Decision, handle
 from mainspring.core.ports import Storage
-from mainspring.core.schedule import plan
 from mainspring.core.task import Task
-from support.port import creations, take
+from mainspring.testing.conformance.port import creations, fire, take
+from mainspring.testing.conformance.values import HOUR, MINUTE, SECOND, added, added_schedule, start, succeed, task
 
 T = TypeVar("T")
 THREADS = 4
@@ -51,7 +50,7 @@ class Concurrency:
 
         def work(_: int) -> int:
             count = 0
-            while plans := storage.fire(1, plan):
+            while plans := fire(storage, 1):
                 count += sum(len(one.tasks) for one in plans)
             return count
 
@@ -62,7 +61,7 @@ class Concurrency:
         """The others get Conflict."""
 
         def work(number: int) -> Sequence[bool]:
-            won = []
+            won: list[bool] = []
             for index in range(10):
                 try:
                     storage.add(creations([task(storage, name=f"name-{index}")]))

@@ -7,7 +7,17 @@ from datetime import datetime
 import pytest
 from attrs import evolve
 
-from contracts.contract_values import (
+from mainspring.core.commands import Edit, Fail, Requeue, Succeed
+from mainspring.core.errors import Conflict, IllegalTransition, InvalidInput, NotFound, StaleRun, Unavailable
+from mainspring.core.events import CancelAsked, RetryScheduled, RunStarted, RunSucceeded
+from mainspring.core.ids import TaskId
+from mainspring.core.machine import Decision, handle
+from mainspring.core.ports import Refused, Storage, TaskQuery
+from mainspring.core.queue import queue_ref
+from mainspring.core.states import Failed, Pending, Running, Succeeded
+from mainspring.core.task import DEFAULT_PROJECT, FollowUp, FunctionCall, HttpCall, Task
+from mainspring.testing.conformance.port import creations, take
+from mainspring.testing.conformance.values import (
     ALL,
     FAILURE,
     HOUR,
@@ -23,16 +33,6 @@ from contracts.contract_values import (
     succeed,
     task,
 )
-from mainspring.core.commands import Edit, Fail, Requeue, Succeed
-from mainspring.core.errors import Conflict, IllegalTransition, InvalidInput, NotFound, StaleRun, Unavailable
-from mainspring.core.events import CancelAsked, RetryScheduled, RunStarted, RunSucceeded
-from mainspring.core.ids import TaskId
-from mainspring.core.machine import Decision, handle
-from mainspring.core.ports import Refused, Storage, TaskQuery
-from mainspring.core.queue import queue_ref
-from mainspring.core.states import Failed, Pending, Running, Succeeded
-from mainspring.core.task import DEFAULT_PROJECT, FollowUp, FunctionCall, HttpCall, Task
-from support.port import creations, take
 
 NOBODY = TaskId("00000000-0000-7000-8000-000000000000")
 
@@ -304,8 +304,8 @@ class Taking:
             storage.add(
                 creations([task(storage, queue=queue, priority=priority, state=Pending(due=now - late * SECOND))])
             )
-        late = {"a": 5, "b": 9, "c": -60}
-        dues = {queue_ref(DEFAULT_PROJECT, name): now - late[name] * SECOND for name in late}
+        longest = {"a": 5, "b": 9, "c": -60}
+        dues = {queue_ref(DEFAULT_PROJECT, name): now - seconds * SECOND for name, seconds in longest.items()}
         assert storage.upcoming(()).tasks == dues
         assert set(storage.upcoming(("a", "c")).tasks) == {ref for ref in dues if ref.name != "b"}
         assert storage.upcoming(("nowhere",)).tasks == {}

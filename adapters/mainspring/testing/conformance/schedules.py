@@ -7,7 +7,28 @@ from datetime import datetime, timedelta
 import pytest
 from attrs import evolve
 
-from contracts.contract_values import (
+from mainspring.core.errors import Conflict, InvalidInput, NotFound
+from mainspring.core.ids import ScheduleId, TaskId
+from mainspring.core.ports import SUPERSEDED, ScheduleQuery, Storage, TaskQuery, Unplanned
+from mainspring.core.recurrence import Cron, Interval
+from mainspring.core.schedule import (
+    Buffered,
+    Created,
+    Plan,
+    Schedule,
+    ScheduleEdit,
+    ScheduleView,
+    Skipped,
+    Slot,
+    TaskTemplate,
+    edit,
+    pause,
+    plan,
+    run_now,
+)
+from mainspring.core.task import Fired, RunByHand
+from mainspring.testing.conformance.port import fire
+from mainspring.testing.conformance.values import (
     CALL,
     HOUR,
     MINUTE,
@@ -23,25 +44,6 @@ from contracts.contract_values import (
     succeed,
     unchanged,
 )
-from mainspring.core.errors import Conflict, InvalidInput, NotFound
-from mainspring.core.ids import ScheduleId, TaskId
-from mainspring.core.ports import SUPERSEDED, ScheduleQuery, Storage, TaskQuery, Unplanned
-from mainspring.core.recurrence import Cron, Interval
-from mainspring.core.schedule import (
-    Buffered,
-    Created,
-    Plan,
-    ScheduleEdit,
-    ScheduleView,
-    Skipped,
-    Slot,
-    TaskTemplate,
-    edit,
-    pause,
-    plan,
-    run_now,
-)
-from mainspring.core.task import Fired, RunByHand
 
 NOBODY = ScheduleId("00000000-0000-7000-8000-000000000000")
 
@@ -112,7 +114,8 @@ class KeepingSchedules:
         for one in made:
             storage.add_schedule(one)
         added_schedule(storage, project="other")
-        seen, cursor = [], None
+        seen: list[Schedule] = []
+        cursor = None
         for _ in range(3):
             page = storage.find_schedules(ScheduleQuery(limit=2, after=cursor))
             seen += list(page.items)
@@ -183,7 +186,7 @@ class KeepingSchedules:
     def test_a_deleted_schedule_leaves_tasks_slots_and_history(self, storage: Storage) -> None:
         """And it frees its name; a task of it may still end."""
         made = added_schedule(storage, late=SECOND, name="n")
-        ((task,),) = [fired.tasks for fired in storage.fire(10, plan)]
+        ((task,),) = [fired.tasks for fired in fire(storage, 10)]
         storage.delete_schedule(made.id)
         with pytest.raises(NotFound):
             storage.get_schedule(made.id)
@@ -201,21 +204,21 @@ class Firing:
     def test_a_due_schedule_is_planned_and_written_whole(self, storage: Storage) -> None:
         """Tasks, slots and the advanced schedule."""
         made = added_schedule(storage, late=2 * MINUTE + SECOND, overlap="allow_all")
-        (fired,) = storage.fire(10, plan)
+        (fired,) = fire(storage, 10)
         assert len(fired.tasks) == 3
         assert storage.get_schedule(made.id) == fired.schedule
         assert [storage.get(task.id) for task in fired.tasks] == list(fired.tasks)
         assert storage.slots(made.id) == tuple(reversed(fired.slots))
         found = storage.find(TaskQuery(schedule_id=made.id))
         assert {task.id for task in found.items} == {task.id for task in fired.tasks}
-        assert storage.fire(10, plan) == ()
+        assert fire(storage, 10) == ()
 
     def test_schedules_are_fired_earliest_first_up_to_the_limit(self, storage: Storage) -> None:
         """Those that are not due, or sleep, are left alone."""
         made = [added_schedule(storage, late=late * SECOND) for late in (2, 9, 5)]
         added_schedule(storage, late=-HOUR)
-        assert storage.fire(0, plan) == ()
-        fired = [one.schedule.id for _ in range(3) for one in storage.fire(2, plan)]
+        assert fire(storage, 0) == ()
+        fired = [one.schedule.id for _ in range(3) for one in fire(storage, 2)]
         assert fired == [made[index].id for index in (1, 2, 0)]
 
     def test_upcoming_names_the_earliest_wake(self, storage: Storage) -> None:
@@ -244,7 +247,7 @@ class Firing:
     def test_an_occurrence_has_one_slot(self, storage: Storage) -> None:
         """A second record for it is a conflict and undoes the plan; one made by hand is another."""
         made = added_schedule(storage, late=SECOND)
-        (fired,) = storage.fire(1, plan)
+        (fired,) = fire(storage, 1)
         (slot,) = fired.slots
         for again, fine in (
             (slot, False),
@@ -267,14 +270,14 @@ class Firing:
     def test_a_buffered_slot_is_replaced_once(self, storage: Storage) -> None:
         """By what became of the occurrence; that record then stands."""
         made = added_schedule(storage, late=MINUTE + SECOND)
-        (fired,) = storage.fire(1, plan)
+        (fired,) = fire(storage, 1)
         assert _slots(storage, made.id) == ["Buffered", "Created"]
         buffered = fired.slots[1]
         assert isinstance(buffered.outcome, Buffered)
         (task,) = fired.tasks
         storage.update([task.id], start())
         storage.update([task.id], succeed)
-        (second,) = storage.fire(1, plan)
+        (second,) = fire(storage, 1)
         assert _slots(storage, made.id) == ["Created", "Created"]
         assert isinstance(second.slots[0].outcome, Created)
         with pytest.raises(Conflict):
@@ -283,7 +286,7 @@ class Firing:
     def test_the_newest_slots_come_first(self, storage: Storage) -> None:
         """By occurrence; at most as many as asked for."""
         made = added_schedule(storage, late=5 * MINUTE, overlap="allow_all")
-        (fired,) = storage.fire(1, plan)
+        (fired,) = fire(storage, 1)
         assert storage.slots(made.id, 2) == (fired.slots[-1], fired.slots[-2])
         assert storage.slots(made.id, 0) == ()
         oldest, *_, newest = reversed(storage.slots(made.id))
@@ -295,7 +298,7 @@ class Firing:
     def test_a_task_that_exists_undoes_the_plan(self, storage: Storage) -> None:
         """The id of an occurrence's task is computed: it cannot be made twice."""
         made = added_schedule(storage, late=SECOND)
-        (fired,) = storage.fire(1, plan)
+        (fired,) = fire(storage, 1)
 
         def step(view: ScheduleView, at: datetime) -> Plan:
             return evolve(pause(view, at), tasks=fired.tasks)
@@ -346,20 +349,20 @@ class Firing:
         assert after.wake_at is not None
         assert after.wake_at <= storage.now()
         assert storage.upcoming(()).schedule == after.wake_at
-        (fired,) = storage.fire(1, plan)
+        (fired,) = fire(storage, 1)
         assert len(fired.tasks) == 1
 
     def test_no_nudge_where_nothing_waits(self, storage: Storage) -> None:
         """The schedule stays as it is."""
         made = added_schedule(storage, late=SECOND)
-        (fired,) = storage.fire(1, plan)
+        (fired,) = fire(storage, 1)
         storage.update([fired.tasks[0].id], cancel)
         assert storage.get_schedule(made.id) == fired.schedule
 
     def test_deleting_a_live_task_nudges_its_schedule(self, storage: Storage) -> None:
         """Deleting an ended one does not."""
         made = added_schedule(storage, late=MINUTE + SECOND)
-        (fired,) = storage.fire(1, plan)
+        (fired,) = fire(storage, 1)
         ended = added(storage, origin=Fired(schedule_id=made.id, occurrence=storage.now()))
         storage.update([ended.id], cancel)
         before = storage.get_schedule(made.id)
@@ -368,7 +371,7 @@ class Firing:
         storage.delete([fired.tasks[0].id])
         after = storage.get_schedule(made.id)
         assert (after.version, after.last_failed) == (before.version + 1, False)
-        assert len(storage.fire(1, plan)[0].tasks) == 1
+        assert len(fire(storage, 1)[0].tasks) == 1
 
 
 def _manual(slot: Slot) -> Slot:

@@ -8,7 +8,6 @@ from datetime import timedelta
 import pytest
 from attrs import evolve
 
-from contracts.contract_values import HOUR, added, running, start, succeed, task
 from mainspring.core.creation import Accepted, ClashPolicy, Creation, IdempotencyKey
 from mainspring.core.errors import Conflict
 from mainspring.core.events import TaskEdited
@@ -17,7 +16,8 @@ from mainspring.core.queue import Queue, close_queue, queue_ref
 from mainspring.core.retry import Never
 from mainspring.core.states import Cancelled, Pending, Tally
 from mainspring.core.task import DEFAULT_PROJECT, FollowUp, FunctionCall
-from support.port import creations, take
+from mainspring.testing.conformance.port import creations, take
+from mainspring.testing.conformance.values import HOUR, added, running, start, succeed, task
 
 REF = queue_ref(DEFAULT_PROJECT, "mail")
 KEY = IdempotencyKey(key="order-7", fingerprint="a")

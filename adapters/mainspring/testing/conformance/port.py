@@ -6,8 +6,9 @@ from collections.abc import Iterable, Sequence
 
 from mainspring.core.creation import Creation
 from mainspring.core.machine import Decision
-from mainspring.core.ports import AsyncStorage, Storage, TaskStep
+from mainspring.core.ports import AsyncStorage, Storage, TaskStep, Unplanned
 from mainspring.core.queue import admit
+from mainspring.core.schedule import Plan, plan
 from mainspring.core.task import Task
 
 
@@ -23,6 +24,14 @@ def take(storage: Storage, queues: Sequence[str], limit: int, step: TaskStep) ->
         if len(taken) < limit:
             taken += storage.take({ref: limit - len(taken)}, step, admit).decisions
     return tuple(taken)
+
+
+def fire(storage: Storage, limit: int) -> tuple[Plan, ...]:
+    """Fire schedules as the engine does; one that is refused is a failure."""
+    fired = storage.fire(limit, plan)
+    refused = [one for one in fired if isinstance(one, Unplanned)]
+    assert not refused, f"fire() refused {refused}"
+    return tuple(one for one in fired if isinstance(one, Plan))
 
 
 async def take_async(storage: AsyncStorage, limit: int, step: TaskStep) -> tuple[Decision, ...]:

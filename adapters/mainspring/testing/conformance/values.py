@@ -17,7 +17,7 @@ from mainspring.core.retry import Failure, Fixed, Never
 from mainspring.core.schedule import Plan, Schedule, ScheduleView, TaskTemplate, new_schedule, plan
 from mainspring.core.states import Pending
 from mainspring.core.task import FunctionCall, Task
-from support.port import creations
+from mainspring.testing.conformance.port import creations
 
 SECOND = timedelta(seconds=1)
 MINUTE = timedelta(minutes=1)
