@@ -7,13 +7,13 @@ from typing import cast
 
 import pytest
 
-from contracts.storage_contract import StorageContract
+from mainspring.testing.conformance import StorageConformance
 from mainspring.adapters.storages.postgres import AsyncPostgresStorage, PostgresStorage
 from mainspring.core.ports import Storage
 from support.blocking import Blocking
 
 
-class TestPostgresStorage(StorageContract):
+class TestPostgresStorage(StorageConformance):
     """Every rule, over a database."""
 
     @pytest.fixture(autouse=True)
@@ -25,7 +25,7 @@ class TestPostgresStorage(StorageContract):
         return PostgresStorage(self.url)
 
 
-class TestAsyncPostgresStorage(StorageContract):
+class TestAsyncPostgresStorage(StorageConformance):
     """Every rule, in the asynchronous colour."""
 
     @pytest.fixture(autouse=True)
