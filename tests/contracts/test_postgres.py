@@ -7,9 +7,9 @@ from typing import cast
 
 import pytest
 
-from mainspring.testing.conformance import StorageConformance
 from mainspring.adapters.storages.postgres import AsyncPostgresStorage, PostgresStorage
 from mainspring.core.ports import Storage
+from mainspring.testing.conformance import StorageConformance
 from support.blocking import Blocking
 
 
