@@ -161,3 +161,15 @@ def test_only_what_adds_creates_a_store(args: list[str], folder: Path) -> None:
     """Every other command says that there is none yet, and leaves none behind."""
     assert complaint(run(*args), 3).startswith("store: sqlite:///mainspring.db does not exist yet; create it with ")
     assert list(folder.iterdir()) == []
+
+
+def test_a_project_has_a_retry_policy_in_the_environment() -> None:
+    """It holds where neither the task nor its queue names one; a bad one is refused by the name of its variable."""
+    env = {"MAINSPRING_RETRY": "fixed(5s, attempts=3)"}
+    id_ = well("task", "add", URL, env=env)
+    assert read("task", "show", id_)["task"]["retry"]["delay"] == "5s"
+    assert (
+        read("task", "show", well("task", "add", URL, "--retry", "never", env=env))["task"]["retry"]["kind"] == "never"
+    )
+    line = complaint(run("task", "add", URL, env={"MAINSPRING_RETRY": "sometimes"}), 2)
+    assert line.startswith("MAINSPRING_RETRY: 'sometimes' is no policy")

@@ -20,6 +20,8 @@ from mainspring.adapters.operations import (
     TaskRequest,
     call_of,
 )
+from mainspring.adapters.operations.intake import Retry
+from mainspring.app.defaults import project_retry
 from mainspring.app.delivery import Delivery
 from mainspring.app.options import CallOptions, ScheduleChanges, ScheduleOptions, TaskOptions, refuse_unknown
 from mainspring.app.thread import WorkerThread
@@ -27,6 +29,7 @@ from mainspring.app.wiring import DEFAULT_STORE, Store, make_executor, open_stor
 from mainspring.core.commands import UNSET
 from mainspring.core.errors import InvalidInput
 from mainspring.core.ports import Entropy, Executor
+from mainspring.core.retry import RetryPolicy
 from mainspring.core.schedule import Schedule
 from mainspring.core.task import Call, FunctionCall, Task
 
@@ -154,8 +157,8 @@ def _call(target: Call | str, options: CallOptions) -> Call:
 class SyncMainspring(SyncOperations):
     """The operations without an event loop, for Flask, Django or a script: ``app.sync``."""
 
-    def __init__(self, store: Store, register: _Register) -> None:
-        super().__init__(store.sync, SystemEntropy(), register.check)
+    def __init__(self, store: Store, register: _Register, retry: RetryPolicy | None = None) -> None:
+        super().__init__(store.sync, SystemEntropy(), register.check, retry)
         self._register = register
 
     @contextmanager
@@ -193,19 +196,27 @@ class Mainspring(Operations):
 
     ``store`` is a storage URL: ``sqlite:///FILE`` (relative), ``sqlite:////FILE`` (absolute), ``postgresql://…`` or
     ``memory:``.
-    ``delivery`` says how its workers call URLs; the default is what the environment says.
+    ``delivery`` says how its workers call URLs; the default is what the environment says. ``retry`` is the policy of
+    tasks and schedules that name none, in queues that have none: the nearest wins. The default is the environment's
+    ``MAINSPRING_RETRY``, else mainspring's own.
     The methods are asynchronous; ``sync`` has the same ones without an event loop.
     """
 
     def __init__(
-        self, store: str = DEFAULT_STORE, *, delivery: Delivery | None = None, _register: _Register | None = None
+        self,
+        store: str = DEFAULT_STORE,
+        *,
+        delivery: Delivery | None = None,
+        retry: Retry | None = None,
+        _register: _Register | None = None,
     ) -> None:
         self._delivery = delivery or Delivery.from_environment()
+        policy = project_retry(retry)
         self._store = open_store(store)
         self._tested = False
         self._register = _register or _Register()
-        super().__init__(self._store.awaited, SystemEntropy(), self._register.check)
-        self.sync: Final = SyncMainspring(self._store, self._register)
+        super().__init__(self._store.awaited, SystemEntropy(), self._register.check, policy)
+        self.sync: Final = SyncMainspring(self._store, self._register, policy)
 
     @property
     def functions(self) -> FunctionRegistry:
@@ -238,7 +249,7 @@ class Mainspring(Operations):
 
     def on(self, store: str) -> Mainspring:
         """Open another storage for the same functions."""
-        return Mainspring(store, delivery=self._delivery, _register=self._register)
+        return Mainspring(store, delivery=self._delivery, retry=self._retry, _register=self._register)
 
     def task(self, name: str) -> Callable[[F], F]:
         """Register a function (``def`` or ``async def``) as ``name``; the function itself stays as it is."""

@@ -8,7 +8,8 @@ Rules:
   follow-ups), ``debounce`` only moves its instants (due and ``start_by``) to the new ones. The last two need it to be
   pending; its id, when it was created, its history and the attempts that it has used stay.
 * The nearest setting wins: what a request leaves open (retry policy, time-out) is taken from the task's queue if that
-  has it, else from mainspring's defaults.
+  has it, else the policy from its project if that has one, else from mainspring's defaults. The project's is what the
+  task of a creation comes with; only the queue's is filled in here, since the storage reads it with the task.
 * An *idempotency key* makes a repeated request return the task of the first one, for ``KEEP_KEYS`` from then,
   whatever has become of that task. The same key with another request is refused.
 """

@@ -51,9 +51,9 @@ Retry: TypeAlias = RetryPolicy | str
 class TaskRequest:
     """A task as a caller asks for it; durations and instants may be texts.
 
-    ``retry`` and ``timeout`` left open are those of its queue, else mainspring's. ``key``: what the limits per key of
-    its queue go by. ``on_clash``: what becomes of a live task of the same name. ``idempotency_key``: the same request
-    with the same key, within 24 hours, makes no second task.
+    ``retry`` and ``timeout`` left open are those of its queue, else its project's ``retry``, else mainspring's.
+    ``key``: what the limits per key of its queue go by. ``on_clash``: what becomes of a live task of the same name.
+    ``idempotency_key``: the same request with the same key, within 24 hours, makes no second task.
     """
 
     call: Call
@@ -168,8 +168,8 @@ def catch_up_of(field: str, value: CatchUpMode | str) -> CatchUpMode:
     return AtMost(int(count))
 
 
-def task_of(request: TaskRequest, at: datetime, entropy: Entropy) -> Task:
-    """Make the task that is asked for, at instant ``at`` of the storage's clock."""
+def task_of(request: TaskRequest, at: datetime, entropy: Entropy, retry: RetryPolicy | None = None) -> Task:
+    """Make the task that is asked for, at instant ``at`` of the storage's clock; ``retry`` is the project's policy."""
     return core_new_task(
         task_id=TaskId(uuid7(at, entropy.octets(ENTROPY_BYTES))),
         call=request.call,
@@ -180,7 +180,7 @@ def task_of(request: TaskRequest, at: datetime, entropy: Entropy) -> Task:
         queue=request.queue,
         name=request.name,
         priority=request.priority,
-        retry=retry_of(request.retry, MERGENT),
+        retry=retry_of(request.retry, retry or MERGENT),
         timeout=DEFAULT_TIMEOUT if request.timeout is None else duration_of("timeout", request.timeout),
         start_by=None if request.start_by is None else instant_of("start_by", request.start_by),
         key=request.key,
@@ -189,7 +189,7 @@ def task_of(request: TaskRequest, at: datetime, entropy: Entropy) -> Task:
     )
 
 
-def creation_of(request: TaskRequest, at: datetime, entropy: Entropy) -> Creation:
+def creation_of(request: TaskRequest, at: datetime, entropy: Entropy, retry: RetryPolicy | None = None) -> Creation:
     """Make the creation that is asked for: the task, and what is wanted if its name or its request is known."""
     left_open: dict[Inherited, bool] = {"retry": request.retry is None, "timeout": request.timeout is None}
     idempotency = None
@@ -197,7 +197,7 @@ def creation_of(request: TaskRequest, at: datetime, entropy: Entropy) -> Creatio
         asked = repr(changed(request, idempotency_key=None))
         idempotency = IdempotencyKey(key=request.idempotency_key, fingerprint=sha256(asked.encode()).hexdigest())
     return Creation(
-        task=task_of(request, at, entropy),
+        task=task_of(request, at, entropy, retry),
         on_clash=request.on_clash,
         idempotency=idempotency,
         inherits=frozenset(name for name, is_open in left_open.items() if is_open),
@@ -257,8 +257,17 @@ def _rrule(text: str, timezone: str, dtstart: datetime | None, gap: Gap | None, 
     return RRule.parse(text, timezone=timezone, dtstart=dtstart, gap=gap or RFC_GAP, fold=fold or RFC_FOLD)
 
 
-def schedule_of(request: ScheduleRequest, at: datetime, entropy: Entropy, queue: Queue | None = None) -> Schedule:
-    """Make the schedule asked for, at instant ``at`` of the storage's clock; ``queue`` fills in what is open."""
+def schedule_of(
+    request: ScheduleRequest,
+    at: datetime,
+    entropy: Entropy,
+    queue: Queue | None = None,
+    retry: RetryPolicy | None = None,
+) -> Schedule:
+    """Make the schedule asked for, at instant ``at`` of the storage's clock.
+
+    What is open is filled in by ``queue``, then by ``retry``, the project's policy.
+    """
     recurrence, after = recurrence_of(
         cron=request.cron,
         rrule=request.rrule,
@@ -275,7 +284,7 @@ def schedule_of(request: ScheduleRequest, at: datetime, entropy: Entropy, queue:
         call=request.call,
         queue=request.queue,
         priority=request.priority,
-        retry=retry_of(request.retry, (queue and queue.retry) or MERGENT_SCHEDULE),
+        retry=retry_of(request.retry, (queue and queue.retry) or retry or MERGENT_SCHEDULE),
         timeout=((queue and queue.timeout) or DEFAULT_TIMEOUT)
         if request.timeout is None
         else duration_of("timeout", request.timeout),

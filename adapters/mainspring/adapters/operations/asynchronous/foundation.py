@@ -5,13 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from mainspring.core.ports import AsyncStorage, Entropy
+from mainspring.core.retry import RetryPolicy
 from mainspring.core.task import Call
 
 
 class Foundation:
-    """``check`` looks at a call before it is stored, and may refuse it."""
+    """``check`` looks at a call before it is stored, and may refuse it.
 
-    def __init__(self, storage: AsyncStorage, entropy: Entropy, check: Callable[[Call], None]) -> None:
+    ``retry`` is the project's policy: of what names none itself and goes to a queue that has none.
+    """
+
+    def __init__(
+        self, storage: AsyncStorage, entropy: Entropy, check: Callable[[Call], None], retry: RetryPolicy | None = None
+    ) -> None:
         self._storage: AsyncStorage = storage
         self._entropy: Entropy = entropy
         self._check = check
+        self._retry = retry

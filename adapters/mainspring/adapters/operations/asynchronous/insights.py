@@ -76,7 +76,7 @@ class InsightOperations(Foundation):
         if isinstance(schedule, ScheduleRequest):
             self._check(schedule.call)
             queue = await self._storage.get_queue(queue_ref(schedule.project, schedule.queue))
-            return schedule_of(schedule, at, self._entropy, queue), ()
+            return schedule_of(schedule, at, self._entropy, queue, self._retry), ()
         found = await self._storage.get_schedule(ScheduleId(schedule))
         query = TaskQuery(project=found.project, schedule_id=found.id, statuses=LIVE_STATUSES, limit=MAX_PAGE)
         return found, tuple(sorted(task.id for task in (await self._storage.find(query)).items))

@@ -20,7 +20,7 @@ class ScheduleOperations(Foundation):
         """Create a schedule. ``InvalidInput`` names what is wrong; ``Conflict``: the name is taken."""
         self._check(request.call)
         queue = await self._storage.get_queue(queue_ref(request.project, request.queue))
-        schedule = schedule_of(request, await self._storage.now(), self._entropy, queue)
+        schedule = schedule_of(request, await self._storage.now(), self._entropy, queue, self._retry)
         await self._storage.add_schedule(schedule)
         return schedule
 

@@ -31,7 +31,7 @@ class TaskOperations(Foundation):
         for request in wanted:
             self._check_request(request)
         at = await self._storage.now()
-        creations = [creation_of(request, at, self._entropy) for request in wanted]
+        creations = [creation_of(request, at, self._entropy, self._retry) for request in wanted]
         return tuple(answer.task for answer in await self._storage.add(creations) if isinstance(answer, Accepted))
 
     async def submit_tasks(self, requests: Iterable[TaskRequest]) -> tuple[Accepted | Refused, ...]:
@@ -45,7 +45,7 @@ class TaskOperations(Foundation):
     def _built(self, request: TaskRequest, at: datetime) -> Creation | Refused:
         try:
             self._check_request(request)
-            return creation_of(request, at, self._entropy)
+            return creation_of(request, at, self._entropy, self._retry)
         except InvalidInput as error:
             return Refused(TaskId(""), error)
 
