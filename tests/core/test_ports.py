@@ -9,7 +9,7 @@ import pytest
 from mainspring.core import ports
 from mainspring.core.errors import InvalidInput, NotFound
 from mainspring.core.ports import AsyncStorage, Page, Refused, ScheduleQuery, Storage, TaskQuery
-from support.builders import TASK_ID, make_task
+from support.builders import NOW, TASK_ID, make_task
 
 
 def operations(port: type) -> dict[str, inspect.Signature]:
@@ -22,6 +22,14 @@ def test_both_colours_have_the_same_operations() -> None:
     """``AsyncStorage`` is ``Storage`` awaited: the same names, the same arguments, the same results."""
     assert operations(Storage) == operations(AsyncStorage)
     assert len(operations(Storage)) >= 20
+
+
+@pytest.mark.parametrize("field", ["created_before", "ended_before"])
+def test_an_instant_of_a_query_is_of_a_zone(field: str) -> None:
+    """One without an offset is refused by its name: storages would read it differently."""
+    with pytest.raises(InvalidInput, match=f"{field}: 2030-01-02T03:04:05 has no offset"):
+        TaskQuery(**{field: NOW.replace(tzinfo=None)})
+    assert getattr(TaskQuery(**{field: NOW}), field) == NOW
 
 
 def test_one_colour_is_awaited_and_the_other_is_not() -> None:

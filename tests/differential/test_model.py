@@ -5,10 +5,13 @@ After every step all that can be read is compared, and held against the invarian
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from differential.rules_of_schedules import ScheduleRules
+
+pytestmark = pytest.mark.timeout(7_200)  # HYPOTHESIS_PROFILE=long lives 2,500 lives
 
 
 def test_memory_and_sqlite_are_one_storage() -> None:

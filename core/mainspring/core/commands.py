@@ -10,8 +10,9 @@ from datetime import datetime, timedelta
 from enum import Enum
 from typing import Final, Literal, TypeAlias, TypeVar
 
-from attrs import frozen
+from attrs import Attribute, field, frozen
 
+from mainspring.core.errors import InvalidInput
 from mainspring.core.retry import Failure, RetryPolicy
 from mainspring.core.task import Call, FollowUp
 
@@ -98,12 +99,20 @@ class LoseLease:
     entropy: float
 
 
+MAX_REASON: Final = 2_000
+
+
+def _check_reason(instance: object, attribute: Attribute[str], value: str) -> None:
+    if len(value) > MAX_REASON:
+        raise InvalidInput("reason", f"{len(value)} characters", f"use at most {MAX_REASON}")
+
+
 @frozen(kw_only=True)
 class Cancel:
     """Do not run the task (any more); a running one is asked to stop."""
 
     at: datetime
-    reason: str = "by request"
+    reason: str = field(default="by request", validator=_check_reason)
 
 
 @frozen(kw_only=True)

@@ -16,6 +16,8 @@ from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from typing import Final
 
+from attrs import Attribute
+
 from mainspring.core.errors import InvalidInput
 
 MAX_TEXT: Final = 64
@@ -52,6 +54,12 @@ def require_utc(field: str, value: datetime) -> datetime:
         return value.astimezone(UTC)
     except OverflowError:
         raise InvalidInput(field, f"{value.isoformat()} is out of range", "use years 1 to 9999 in UTC") from None
+
+
+def validate_instant(instance: object, attribute: Attribute[datetime | None], value: datetime | None) -> None:
+    """Validate an attribute that holds an instant of a zone or None (attrs calls this)."""
+    if value is not None:
+        require_utc(attribute.name, value)
 
 
 def parse_instant(field: str, text: str) -> datetime:

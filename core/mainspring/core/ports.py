@@ -33,6 +33,7 @@ from mainspring.core.creation import Accepted, Creation
 from mainspring.core.errors import InvalidInput, MainspringError
 from mainspring.core.events import Event
 from mainspring.core.ids import ScheduleId, TaskId
+from mainspring.core.instants import validate_instant
 from mainspring.core.machine import Decision
 from mainspring.core.queue import Admission, Queue, QueueRef, QueueView
 from mainspring.core.retry import Failure
@@ -72,7 +73,7 @@ def _check_limit(instance: object, attribute: Attribute[int], value: int) -> Non
 
 @frozen(kw_only=True)
 class TaskQuery:
-    """Which tasks to find: all conditions hold together; empty ``statuses`` means any.
+    """Which tasks to find: all conditions hold together (``matching.matches``); empty ``statuses`` means any.
 
     ``created_before`` and ``ended_before`` are exclusive; the latter leaves out tasks that have not ended. The order is
     newest first: by (``created_at``, ``id``), descending. ``after`` is the ``cursor`` of a page.
@@ -84,8 +85,8 @@ class TaskQuery:
     name: str | None = None
     key: str | None = None
     schedule_id: ScheduleId | None = None
-    created_before: datetime | None = None
-    ended_before: datetime | None = None
+    created_before: datetime | None = field(default=None, validator=validate_instant)
+    ended_before: datetime | None = field(default=None, validator=validate_instant)
     limit: int = field(default=100, validator=_check_limit)
     after: str | None = None
 
@@ -112,9 +113,8 @@ class Page(Generic[T_co]):
 class Upcoming:
     """When there will be something to do (None: nothing in sight).
 
-    ``tasks``: the least ``due`` of the pending tasks of each queue, of those asked for (none: any); a queue without
-    pending tasks is left out. ``lease``: the least ``lease_until`` of a held task; ``schedule``: the least ``wake_at``
-    of a schedule.
+    ``tasks``: the least ``due`` of the pending tasks of each queue asked for (none: any) that has some. ``lease``: the
+    least ``lease_until`` of a held task; ``schedule``: the least ``wake_at`` of a schedule.
     """
 
     tasks: Mapping[QueueRef, datetime]

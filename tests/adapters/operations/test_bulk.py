@@ -16,6 +16,7 @@ from mainspring.adapters.storages.asynchronous import AsyncOver
 from mainspring.adapters.storages.memory import MemoryStorage
 from mainspring.adapters.storages.sqlite import SqliteStorage
 from mainspring.core.commands import Edit
+from mainspring.core.errors import InvalidInput
 from mainspring.core.ports import Page, Storage, TaskQuery
 from mainspring.core.task import Task
 from mainspring.testing.conformance.values import added, cancel, start, succeed
@@ -131,6 +132,15 @@ def test_what_has_moved_to_another_queue_is_not_purged(storage: RestlessMemory |
     assert (result.matched, result.done, result.refused) == (2, 1, {"Conflict": 1})
     assert storage.get(moved.id).state.status == "pending"
     assert storage.get(left.id).state.status == "cancelled"
+
+
+def test_a_reason_has_a_bound(storage: RestlessMemory | RestlessSqlite, door: Door) -> None:
+    """It is refused once, not task by task."""
+    waiting = added(storage)
+    for operation, what in (("cancel_task", waiting.id), ("cancel_tasks", TaskQuery())):
+        with pytest.raises(InvalidInput, match="reason: 2001 characters; use at most 2000"):
+            door(operation, what, "x" * 2_001)
+    assert door("cancel_task", waiting.id, "x" * 2_000).state.status == "cancelled"
 
 
 def test_what_is_gone_by_now_is_counted_as_refused(storage: RestlessMemory | RestlessSqlite, door: Door) -> None:

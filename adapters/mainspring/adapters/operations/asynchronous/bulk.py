@@ -9,6 +9,7 @@ from attrs import evolve as changed
 from mainspring.adapters.operations import steps
 from mainspring.adapters.operations.asynchronous.foundation import Foundation
 from mainspring.adapters.operations.bulk import MAX_PAGES, BulkResult, counted, deleted_of
+from mainspring.core.commands import Cancel
 from mainspring.core.ports import MAX_PAGE, TaskQuery, TaskStep
 
 
@@ -21,6 +22,7 @@ class BulkOperations(Foundation):
 
     async def cancel_tasks(self, query: TaskQuery, reason: str = "by request", dry_run: bool = False) -> BulkResult:
         """Cancel all tasks that match; those that have ended are refused."""
+        Cancel(at=await self._storage.now(), reason=reason)  # a reason that is too long is refused once, for all
         return await self._to_all(query, steps.cancel(reason), dry_run)
 
     async def requeue_tasks(self, query: TaskQuery, reset: bool = True, dry_run: bool = False) -> BulkResult:
