@@ -283,7 +283,51 @@ def _transition_rows() -> Iterator[tuple[str, ...]]:
 
 def files() -> dict[Path, str]:
     """Give every generated file with the text that it should have."""
-    return {HERE / "reference" / "states.md": page(), HERE / "_static" / "task-machine.svg": picture()}
+    return {
+        HERE / "reference" / "states.md": page(),
+        HERE / "reference" / "api.md": api_page(),
+        HERE / "_static" / "task-machine.svg": picture(),
+    }
+
+
+def api_page() -> str:
+    """Give the reference of the HTTP API, from its OpenAPI document."""
+    from mainspring.adapters.api import openapi_document
+    from mainspring.adapters.api.reference import reference_page
+
+    return API_HEAD + reference_page(openapi_document())
+
+
+API_HEAD = """# The HTTP API
+
+`mainspring serve` answers at `/v2`: Mergent's API, and more. This page is made from the OpenAPI 3.1 document that the
+server gives at `/openapi.json`; it shows the same at `/docs`.
+
+* **Keys**: `Authorization: Bearer KEY`, or HTTP Basic with the key as the user and an empty password. A key belongs
+  to a project, and nothing of another project is there for it: an id of somebody else's is answered as one that
+  does not exist. Scopes: `read`, `write` (includes it), `admin` (includes both).
+* **Bodies** are JSON, at most 1 MiB (16 MiB for `batch-create`), nested at most 64 deep, without duplicate names,
+  NaN, NUL and lone surrogates. `POST /v2/tasks` and `POST /v2/schedules` also take a form:
+  `request[url]=…&delay=5s`. Unknown fields and unknown parameters of a query string are refused.
+* **A `request.body`** that is no text (an object, say) is kept, and delivered, as its JSON text.
+* **Secrets**: the values of headers whose name tells that they hold one (`Authorization`, `Cookie`, `X-Api-Key` …)
+  are read back as `[redacted]`.
+* **Pages**: newest first, 100 unless `limit` says otherwise; `X-Cursor-After` names the next page, `?after=…` asks
+  for it.
+* **Errors** are JSON with a `message`, and with `errors` that each name a `param` and a `hint`: 400 (no JSON), 401
+  (no key), 403 (its scope), 404, 405, 409 (conflict), 413 (too large), 415 (neither JSON nor a form), 422 (a
+  value), 429 (too many requests), 503 (the storage is away). Input never makes a 5xx.
+* **Limits**: 100 requests a second and key unless the server is told otherwise; every answer has
+  `X-RateLimit-Limit`, `X-RateLimit-Remaining` and `X-RateLimit-Reset` (seconds since 1970).
+* **Repeating a creation is safe**: with an `Idempotency-Key`, for 24 hours, exactly. Without one, a task with a
+  `name` that is created again by the same request within ten seconds, and has not ended, is answered as the first
+  time; and a request whose sender had gone before the answer was sent is remembered for ten seconds. Otherwise two
+  equal requests make two tasks: they may well be meant. `/run` is safe to repeat within ten seconds.
+* **`batch-create`** is not atomic: those that were created are answered with 201, the newest first. Those that were
+  refused are named in the header `Mainspring-Refused`: JSON, `{"count": N, "tasks": [{"index": I, "message": …},
+  …]}`, with as many of them as 4 KiB hold. If none was created, the answer is 422 with all reasons.
+
+"""
 
 
 if __name__ == "__main__":

@@ -159,3 +159,40 @@ def test_keys_that_are_refused(key: str) -> None:
     with pytest.raises(InvalidInput) as refused:
         IdempotencyKey(key=key, fingerprint="")
     assert str(refused.value) == f"idempotency_key: {key[:40]!r} is no key; use 1 to 255 ASCII characters"
+
+
+FIRST = new_task(task_id=TASK_ID, call=HTTP, at=NOW, name="welcome", delay=HOUR)
+
+
+@pytest.mark.parametrize("seconds", [0, 10])
+def test_the_same_request_a_moment_later_is_answered_with_the_task_that_is_there(seconds: int) -> None:
+    """Its sender never saw the answer: a refusal would be a lie, a second task a duplicate."""
+    again = wanted(at=at(seconds), delay=HOUR)
+    decision, how = clash(FIRST, Creation(task=again, on_clash="repeat"))
+    assert how == "repeated"
+    assert decision == Decision(task=FIRST, read_version=1, events=(), effects=())
+    running_already = changed(FIRST, state=running())
+    assert clash(running_already, Creation(task=again, on_clash="repeat"))[0].task is running_already
+
+
+def test_the_same_instant_counts_as_the_same_wait() -> None:
+    """A request that names its instant asks for the same one each time."""
+    again = wanted(at=at(3), scheduled_for=FIRST.scheduled_for)
+    assert clash(FIRST, Creation(task=again, on_clash="repeat"))[1] == "repeated"
+
+
+@pytest.mark.parametrize(
+    "again",
+    [
+        wanted(at=at(10.001), delay=HOUR),
+        wanted(at=at(-1), delay=HOUR),
+        wanted(call=FUNCTION, delay=HOUR),
+        wanted(delay=DAY),
+        wanted(delay=HOUR, priority=1),
+    ],
+    ids=["too late", "before it", "another call", "another instant", "another priority"],
+)
+def test_another_request_for_the_name_is_refused(again: Task) -> None:
+    """As ``reject`` refuses it."""
+    with pytest.raises(Conflict, match="has it; wait for its end"):
+        clash(FIRST, Creation(task=again, on_clash="repeat"))

@@ -24,8 +24,8 @@ FORBIDDEN = {
     "socket", "sqlite3", "ssl", "subprocess", "tempfile", "threading", "time", "urllib", "uuid",
 }  # fmt: skip
 PURE_STDLIB = {
-    "__future__", "bisect", "calendar", "collections", "contextlib", "dataclasses", "datetime", "decimal", "enum",
-    "fractions", "functools", "hashlib", "heapq", "itertools", "json", "math", "operator", "re", "string", "struct",
+    "__future__", "base64", "bisect", "calendar", "collections", "contextlib", "dataclasses", "datetime", "decimal",
+    "enum", "fractions", "functools", "hashlib", "heapq", "itertools", "json", "math", "operator", "re", "string", "struct",
     "textwrap", "types", "typing", "unicodedata", "zoneinfo", "hmac", "importlib",
 }  # fmt: skip
 ALLOWED_DEPENDENCIES = {"attrs", "croniter", "dateutil", "tzdata", "mainspring"}

@@ -13,6 +13,7 @@ from mainspring.core.errors import InvalidInput
 if TYPE_CHECKING:
     from mainspring.adapters.executors.http import HttpExecutor
     from mainspring.adapters.executors.requests import Signing
+    from mainspring.app.tenants import ProjectSettings
 
 SECRETS: Final = "MAINSPRING_WEBHOOK_SECRETS"
 MERGENT_SECRET: Final = "MAINSPRING_MERGENT_SECRET"  # noqa: S105  the name of a variable
@@ -60,15 +61,18 @@ class Delivery:
             strict=_switch(STRICT, environ.get(STRICT, "off")),
         )
 
-    def executor(self) -> HttpExecutor:
-        """Make an executor with these settings; ``InvalidInput`` names one that is wrong."""
+    def executor(self, projects: ProjectSettings | None = None) -> HttpExecutor:
+        """Make an executor with these settings, but for those that ``projects`` have of their own.
+
+        ``InvalidInput`` names one that is wrong.
+        """
         from mainspring.adapters.executors.http import Allowance, Guard, HttpExecutor
 
         allowance = Allowance.parse(self.allow_networks, loopback=self.allow_loopback)
         return HttpExecutor(
             guard=Guard(allowance=allowance) if self.guard else None,
-            signing=self.signing(),
-            strict=self.strict,
+            signing=self.signing() if projects is None else projects.signing_of,
+            strict=self.strict if projects is None else projects.strict_of,
         )
 
     def signing(self) -> Signing:

@@ -7,7 +7,7 @@ import signal
 import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from typing import Final, TypeAlias, TypeVar, Unpack
+from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar, Unpack
 
 from mainspring.adapters.chance import SystemEntropy
 from mainspring.adapters.engine import EngineSettings, Worker
@@ -27,11 +27,15 @@ from mainspring.app.options import CallOptions, ScheduleChanges, ScheduleOptions
 from mainspring.app.thread import WorkerThread
 from mainspring.app.wiring import DEFAULT_STORE, Store, make_executor, open_store, worker_name
 from mainspring.core.commands import UNSET
+from mainspring.core.directory import Directory
 from mainspring.core.errors import InvalidInput
 from mainspring.core.ports import Entropy, Executor
 from mainspring.core.retry import RetryPolicy
 from mainspring.core.schedule import Schedule
 from mainspring.core.task import Call, FunctionCall, Task
+
+if TYPE_CHECKING:
+    from mainspring.app.serving import Server, ServerSettings
 
 F = TypeVar("F", bound=Callable[..., object])
 Target: TypeAlias = Call | str | Callable[..., object]
@@ -212,6 +216,7 @@ class Mainspring(Operations):
     ) -> None:
         self._delivery = delivery or Delivery.from_environment()
         policy = project_retry(retry)
+        self._url = store
         self._store = open_store(store)
         self._tested = False
         self._register = _register or _Register()
@@ -247,9 +252,10 @@ class Mainspring(Operations):
             self._store, self._storage, self._entropy = mine
             self._tested = False
 
-    def on(self, store: str) -> Mainspring:
-        """Open another storage for the same functions."""
-        return Mainspring(store, delivery=self._delivery, retry=self._retry, _register=self._register)
+    def on(self, store: str | None = None, *, delivery: Delivery | None = None) -> Mainspring:
+        """Open another storage (None: this one again) for the same functions, also with another ``delivery``."""
+        made = delivery or self._delivery
+        return Mainspring(store or self._url, delivery=made, retry=self._retry, _register=self._register)
 
     def task(self, name: str) -> Callable[[F], F]:
         """Register a function (``def`` or ``async def``) as ``name``; the function itself stays as it is."""
@@ -284,21 +290,38 @@ class Mainspring(Operations):
 
         It then takes nothing new, lets runs finish within the grace time, and gives the others back.
         """
-        async with make_executor(self._register.functions, self._delivery) as executor:
+        async with make_executor(self._register.functions, self._delivery, self._store.directory) as (_, executor):
             worker = self._worker(executor, settings)
             with _stop_on_signals(worker, wanted=signals):
                 await _run_to_the_end(worker)
 
     async def run_until_idle(self, settings: EngineSettings | None = None) -> None:
         """Run a worker until nothing is due and nothing runs; for tests and batch jobs."""
-        async with make_executor(self._register.functions, self._delivery) as executor:
+        async with make_executor(self._register.functions, self._delivery, self._store.directory) as (_, executor):
             await self._worker(executor, settings).run_until_idle()
 
     @contextmanager
     def worker(self, settings: EngineSettings | None = None) -> Generator[None]:
         """Run a worker in a thread of its own for as long as the ``with`` block lasts."""
-        with WorkerThread(lambda executor: self._worker(executor, settings), self._register.functions, self._delivery):
+        with WorkerThread(
+            lambda executor: self._worker(executor, settings),
+            self._register.functions,
+            self._delivery,
+            self._store.directory,
+        ):
             yield
+
+    def server(self, settings: ServerSettings | None = None) -> Server:
+        """Make a server of the HTTP API on this store; needs the extra ``server``."""
+        from mainspring.app.serving import Server, ServerSettings
+
+        made = settings or ServerSettings()
+        return Server(self._store, self, self._register.functions, self._delivery, made)
+
+    @property
+    def directory(self) -> Directory:
+        """The projects and keys of this store."""
+        return self._store.directory
 
     def _worker(self, executor: Executor, settings: EngineSettings | None) -> Worker:
         if self._tested:

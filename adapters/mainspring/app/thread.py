@@ -11,16 +11,24 @@ from mainspring.adapters.engine import Worker
 from mainspring.adapters.executors.registry import FunctionRegistry
 from mainspring.app.delivery import Delivery
 from mainspring.app.wiring import make_executor
+from mainspring.core.directory import Directory
 from mainspring.core.ports import Executor
 
 
 class WorkerThread:
     """Starts a worker on entering, stops it gracefully on leaving; what broke it is raised then."""
 
-    def __init__(self, make: Callable[[Executor], Worker], functions: FunctionRegistry, delivery: Delivery) -> None:
+    def __init__(
+        self,
+        make: Callable[[Executor], Worker],
+        functions: FunctionRegistry,
+        delivery: Delivery,
+        directory: Directory,
+    ) -> None:
         self._make: Final = make
         self._functions: Final = functions
         self._delivery: Final = delivery
+        self._directory: Final = directory
         self._ready: Final = threading.Event()
         self._worker: Worker | None = None
         self._error: BaseException | None = None
@@ -49,7 +57,7 @@ class WorkerThread:
             self._ready.set()
 
     async def _work(self) -> None:
-        async with make_executor(self._functions, self._delivery) as executor:
+        async with make_executor(self._functions, self._delivery, self._directory) as (_, executor):
             self._worker = self._make(executor)
             self._ready.set()
             await self._worker.run()

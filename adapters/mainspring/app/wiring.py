@@ -17,6 +17,8 @@ from mainspring.adapters.storages.asynchronous import AsyncOver
 from mainspring.adapters.storages.migrations import Schema
 from mainspring.adapters.storages.wakeups import LocalWakeups
 from mainspring.app.delivery import Delivery
+from mainspring.app.tenants import ProjectSettings
+from mainspring.core.directory import Directory
 from mainspring.core.errors import InvalidInput
 from mainspring.core.ports import AsyncStorage, Storage, Wakeups
 
@@ -26,10 +28,11 @@ _CURE = "use sqlite:///FILE, sqlite:////ABSOLUTE/FILE, postgresql://… or memor
 
 @frozen
 class Store:
-    """An open storage in both colours, with its wake-ups."""
+    """An open storage in both colours, with its directory of projects and keys, and its wake-ups."""
 
     sync: Storage
     awaited: AsyncStorage
+    directory: Directory
     wakeups: Wakeups
     release: Callable[[], None]
 
@@ -65,11 +68,12 @@ def open_schema(url: str) -> Schema:
 
 def _memory() -> Store:
     from mainspring.adapters.storages.memory import MemoryStorage
+    from mainspring.adapters.storages.memory_directory import MemoryDirectory
 
     storage = MemoryStorage()
     wakeups = LocalWakeups()
     storage.subscribe(wakeups.wake)
-    return Store(storage, AsyncOver(storage, inline=True), wakeups, storage.close)
+    return Store(storage, AsyncOver(storage, inline=True), MemoryDirectory(), wakeups, storage.close)
 
 
 def _sqlite(path: Path) -> Store:
@@ -84,7 +88,7 @@ def _sqlite(path: Path) -> Store:
         wakeups.close()
         storage.close()
 
-    return Store(storage, AsyncOver(storage), wakeups, release)
+    return Store(storage, AsyncOver(storage), storage.directory, wakeups, release)
 
 
 def _postgres(url: str) -> Store:
@@ -101,7 +105,7 @@ def _postgres(url: str) -> Store:
         awaited.release()
         storage.close()
 
-    return Store(storage, awaited, wakeups, release)
+    return Store(storage, awaited, storage.directory, wakeups, release)
 
 
 def _require_psycopg() -> None:
@@ -110,14 +114,32 @@ def _require_psycopg() -> None:
 
 
 @asynccontextmanager
-async def make_executor(functions: FunctionRegistry, delivery: Delivery) -> AsyncGenerator[Executors]:
-    """Make an executor for functions and, where the extra ``http`` is installed, for URLs; close it at the end."""
-    http = delivery.executor() if find_spec("aiohttp") is not None else None
-    executors = Executors(http=http, functions=CallableExecutor(functions))
-    try:
-        yield executors
-    finally:
-        await executors.close()
+async def make_executor(
+    functions: FunctionRegistry, delivery: Delivery, directory: Directory
+) -> AsyncGenerator[tuple[Callable[[], None], Executors]]:
+    """Make an executor for functions and, where the extra ``http`` is installed, for URLs; close it at the end.
+
+    With it comes what to call when a project's settings were changed. They are read from ``directory``; ``delivery``
+    holds where a project has none of its own.
+    """
+    if find_spec("aiohttp") is None:
+        executors = Executors(http=None, functions=CallableExecutor(functions))
+        try:
+            yield _nothing, executors
+        finally:
+            await executors.close()
+        return
+    settings = ProjectSettings(directory, delivery.signing(), delivery.strict)
+    executors = Executors(http=delivery.executor(settings), functions=CallableExecutor(functions))
+    async with settings.kept_fresh():
+        try:
+            yield settings.changed, executors
+        finally:
+            await executors.close()
+
+
+def _nothing() -> None:
+    """Nothing depends on the settings of projects."""
 
 
 def worker_name() -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, ClassVar, Final, Literal, Self, TypeAlias, Typ
 from attrs import frozen
 
 from mainspring.adapters.engine import EngineSettings
+from mainspring.adapters.storages.memory_directory import MemoryDirectory
 from mainspring.app import Mainspring
 from mainspring.app.options import refuse_unknown
 from mainspring.app.wiring import Store
@@ -103,7 +104,7 @@ class _Stage(Assertions):
         self._begun = True
         self._stack.callback(self._storage.close)
         self._stack.callback(self._time.close)
-        store = Store(self._storage, self._awaited_storage(), Hints(), lambda: None)
+        store = Store(self._storage, self._awaited_storage(), MemoryDirectory(), Hints(), lambda: None)
         self._stack.enter_context(self.app.tested_on(store, self._entropy))
         return self
 

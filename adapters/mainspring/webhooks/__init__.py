@@ -26,7 +26,7 @@ from attrs import frozen
 
 from mainspring.core.errors import InvalidInput, MainspringError
 
-__all__ = ["Delivery", "NotVerified", "Scheme", "new_secret", "sign_mergent", "sign_standard", "verify"]
+__all__ = ["Delivery", "NotVerified", "Scheme", "new_secret", "secret_of", "sign_mergent", "sign_standard", "verify"]
 
 Scheme: TypeAlias = Literal["standard", "mergent"]
 
@@ -59,7 +59,14 @@ class Delivery:
 
 def new_secret() -> str:
     """Make a signing secret for the ``standard`` scheme: ``whsec_`` and 32 random bytes as base64."""
-    return _PREFIX + base64.b64encode(entropy.token_bytes(32)).decode()
+    return secret_of(entropy.token_bytes(32))
+
+
+def secret_of(key: bytes) -> str:
+    """Write a key of 24 to 64 random bytes as a secret of the ``standard`` scheme."""
+    secret = _PREFIX + base64.b64encode(key).decode()
+    _key(secret)
+    return secret
 
 
 def sign_standard(secret: str, message_id: str, timestamp: int, body: bytes) -> str:

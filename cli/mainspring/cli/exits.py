@@ -54,6 +54,8 @@ _CURES: Final = {
     "schedule": "list them with 'mainspring schedule ls'",
     "queue": "list them with 'mainspring queue ls'",
     "task or schedule": "list them with 'mainspring task ls' and 'mainspring schedule ls'",
+    "key": "list them with 'mainspring key ls'",
+    "project": "make it with 'mainspring project create'",
 }
 
 

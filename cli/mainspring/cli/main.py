@@ -26,6 +26,13 @@ COMMANDS: Final[Mapping[str, Lazy]] = {
         "mainspring.cli.commands.why:why", "Tell why a task or a schedule is as it is, from what is on record."
     ),
     "worker": Lazy("mainspring.cli.commands.worker:worker", "Run a worker until it is told to stop."),
+    "serve": Lazy(
+        "mainspring.cli.commands.serve:serve", "Serve the HTTP API, and carry tasks out, until told to stop."
+    ),
+    "key": Lazy("mainspring.cli.commands.key:key", "Make, list and revoke the keys of the HTTP API."),
+    "project": Lazy(
+        "mainspring.cli.commands.project:project", "Make and list projects: each has keys, tasks and queues of its own."
+    ),
     "next": Lazy("mainspring.cli.commands.next:next_", "Show when a rule fires next."),
     "explain": Lazy("mainspring.cli.commands.explain:explain_", "Say in plain English when a rule fires."),
     "retry": Lazy("mainspring.cli.commands.retry:retry", "Show what a retry policy comes to."),

@@ -3,8 +3,8 @@
 Rules:
 
 * The store is ``--store``, else ``MAINSPRING_STORE``, else that of the imported app, else ``mainspring.db`` here.
-* Only what writes something new (``add``, ``worker``, the settings of a queue) creates a SQLite file; all else says
-  that there is none yet.
+* Only what writes something new (``add``, ``worker``, ``serve``, the settings of a queue, a key, a project) creates a
+  SQLite file; all else says that there is none yet.
 * ``memory:`` ends with the process: it is refused where nothing could ever come of it.
 """
 
@@ -18,10 +18,11 @@ from pathlib import Path
 from typing import Final
 
 from mainspring.adapters.storages.migrations import Schema
-from mainspring.app import Mainspring, SyncMainspring
+from mainspring.app import Delivery, Mainspring, SyncMainspring
 from mainspring.app.wiring import DEFAULT_STORE, Store, open_schema, open_store
 from mainspring.cli.exits import StoreMissing
 from mainspring.cli.invocation import Invocation
+from mainspring.core.directory import Directory
 from mainspring.core.errors import InvalidInput
 
 _FILE: Final = "sqlite:///"
@@ -94,11 +95,35 @@ def creating(invocation: Invocation, app: Mainspring | None = None) -> Generator
         yield opened.sync
 
 
-def on_store(invocation: Invocation, app: Mainspring | None) -> Mainspring:
-    """Give ``app`` on its own store, or its functions on the one that was named; without an app, a bare one."""
+def on_store(invocation: Invocation, app: Mainspring | None, delivery: Delivery | None = None) -> Mainspring:
+    """Give ``app`` on its own store, or its functions on the one that was named; without an app, a bare one.
+
+    ``delivery`` replaces how it delivers.
+    """
     if app is None:
-        return Mainspring(store_of(invocation))
-    return app if invocation.store is None else app.on(invocation.store)
+        return Mainspring(store_of(invocation), delivery=delivery)
+    if invocation.store is None and delivery is None:
+        return app
+    return app.on(invocation.store, delivery=delivery)
+
+
+@contextmanager
+def existing_directory(invocation: Invocation) -> Generator[Directory]:
+    """Open the projects and keys of the store, which has to exist."""
+    with open_existing(invocation) as store:
+        yield store.directory
+
+
+@contextmanager
+def creating_directory(invocation: Invocation) -> Generator[Directory]:
+    """Open the projects and keys of the store, and create it if it does not exist yet."""
+    url = store_of(invocation)
+    _refuse_memory(url)
+    store = open_store(url)
+    try:
+        yield store.directory
+    finally:
+        store.close()
 
 
 def load_app(spec: str | None) -> Mainspring | None:

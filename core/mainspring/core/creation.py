@@ -5,8 +5,10 @@ Rules:
 * A *name* belongs to at most one live task of a project. A creation that meets one says what it wants by its policy:
   ``reject`` refuses (the default), ``keep`` answers with the task that is there, ``replace`` gives that task all
   that the new request asks for or leaves open (call, instants, queue, priority, key, retry policy, time-out,
-  follow-ups), ``debounce`` only moves its instants (due and ``start_by``) to the new ones. The last two need it to be
-  pending; its id, when it was created, its history and the attempts that it has used stay.
+  follow-ups), ``debounce`` only moves its instants (due and ``start_by``) to the new ones. These two need it to be
+  pending; its id, when it was created, its history and the attempts that it has used stay. ``repeat`` refuses too, but
+  for the same request within ``REPEAT_WINDOW`` of the first: its sender never saw the answer and asks again, so it is
+  told of the task that is there.
 * The nearest setting wins: what a request leaves open (retry policy, time-out) is taken from the task's queue if that
   has it, else the policy from its project if that has one, else from mainspring's defaults. The project's is what the
   task of a creation comes with; only the queue's is filled in here, since the storage reads it with the task.
@@ -24,7 +26,7 @@ from attrs import evolve as changed
 
 from mainspring.core.commands import Edit
 from mainspring.core.errors import Conflict, InvalidInput
-from mainspring.core.machine import Decision, handle
+from mainspring.core.machine import REPEAT_WINDOW, Decision, handle
 from mainspring.core.queue import Queue
 from mainspring.core.states import Pending
 from mainspring.core.task import Task
@@ -32,7 +34,7 @@ from mainspring.core.task import Task
 KEEP_KEYS: Final = timedelta(hours=24)
 MAX_KEY: Final = 255
 
-ClashPolicy: TypeAlias = Literal["reject", "keep", "replace", "debounce"]
+ClashPolicy: TypeAlias = Literal["reject", "keep", "replace", "debounce", "repeat"]
 Inherited: TypeAlias = Literal["retry", "timeout"]
 How: TypeAlias = Literal["created", "kept", "replaced", "debounced", "repeated"]
 
@@ -98,8 +100,12 @@ def clash(existing: Task, creation: Creation) -> tuple[Decision, How]:
     match policy:
         case "reject":
             raise _taken(existing, "wait for its end, use another name, or ask to keep, replace or debounce it")
+        case "repeat":
+            if not _same_request(existing, new):
+                raise _taken(existing, "wait for its end, use another name, or ask to keep, replace or debounce it")
+            return _untouched(existing), "repeated"
         case "keep":
-            return Decision(task=existing, read_version=existing.version, events=(), effects=()), "kept"
+            return _untouched(existing), "kept"
         case "replace":
             edit = Edit(
                 at=new.created_at,
@@ -127,6 +133,28 @@ def repeated(existing: Task, known: IdempotencyKey, asked: IdempotencyKey) -> Ac
         what = f"key {asked.key!r} was used for another request ({existing})"
         raise Conflict("idempotency_key", what, "use a new key for a new request")
     return Accepted(task=existing, how="repeated")
+
+
+def _untouched(existing: Task) -> Decision:
+    return Decision(task=existing, read_version=existing.version, events=(), effects=())
+
+
+def _same_request(existing: Task, new: Task) -> bool:
+    """Tell whether the same was asked a moment ago: everything is equal but id and instants, and the wait is too."""
+    if not timedelta(0) <= new.created_at - existing.created_at <= REPEAT_WINDOW:
+        return False
+    moved = new.scheduled_for - new.created_at == existing.scheduled_for - existing.created_at
+    if not moved and new.scheduled_for != existing.scheduled_for:
+        return False
+    return new == changed(
+        existing,
+        id=new.id,
+        state=new.state,
+        version=new.version,
+        created_at=new.created_at,
+        scheduled_for=new.scheduled_for,
+        forwarded_at=new.forwarded_at,
+    )
 
 
 def _due(task: Task) -> datetime:

@@ -45,6 +45,14 @@ FORBIDDEN_HEADERS: Final = frozenset(
     }
 )  # fmt: skip
 """Headers that belong to the connection, not to the caller (RFC 9110 §7.6.1)."""
+SECRET_HEADERS: Final = ("auth", "cookie", "token", "secret", "key", "password", "credential", "signature", "session")
+"""What the name of a header with a secret in it has in it: its value is never shown again."""
+
+
+def is_secret_header(name: str) -> bool:
+    """Tell whether the value of the header ``name`` is a secret, as its name tells."""
+    lowered = name.lower()
+    return any(part in lowered for part in SECRET_HEADERS)
 
 
 def check_name(field_name: str, value: str) -> str:

@@ -75,7 +75,7 @@ def _public(kind: type) -> dict[str, inspect.Signature]:
 
 def test_both_colours_have_the_same_operations_with_the_same_arguments() -> None:
     """What can be awaited can be called: name by name, argument by argument."""
-    only_here = {"close", "on", "run", "run_until_idle", "target", "task", "worker"}
+    only_here = {"close", "on", "run", "run_until_idle", "server", "target", "task", "worker"}
     assert {name: sign for name, sign in _public(Mainspring).items() if name not in only_here} == _public(
         SyncMainspring
     )

@@ -13,6 +13,7 @@ import pytest
 
 from adapters.storages.making import new_task, query, start, succeed
 from mainspring.adapters.storages.sqlite import SqliteStorage
+from mainspring.adapters.storages.sqlite.migrations import latest
 from mainspring.core.errors import CorruptHistory, Unavailable
 from mainspring.core.events import Event
 from mainspring.core.ids import ScheduleId, TaskId
@@ -222,7 +223,7 @@ def _read_everything(storage: SqliteStorage) -> None:
 def test_doctor_reports_what_is_wrong(storage: SqliteStorage) -> None:
     """And that all is well, with what the file is on and how it is used."""
     report = storage.doctor()
-    assert (report.faults, report.quarantined, report.schema_version) == ((), (), 1)
+    assert (report.faults, report.quarantined, report.schema_version) == ((), (), latest())
     assert report.sqlite_version == sqlite3.sqlite_version
     assert report.file_bytes == storage.path.stat().st_size
     storage.add(creations([new_task()]))

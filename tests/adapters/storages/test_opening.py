@@ -147,14 +147,16 @@ def test_an_old_store_is_migrated(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     storage = SqliteStorage(path)
     storage.add(creations([task]))
     storage.close()
-    second = parse_migration(2, "-- oldest: 1\nCREATE TABLE extra (a);\nCREATE INDEX extra_a ON extra (a);\n")
+    second = parse_migration(
+        len(known()) + 1, "-- oldest: 1\nCREATE TABLE extra (a);\nCREATE INDEX extra_a ON extra (a);\n"
+    )
     more = (*known(), second)
     for module in ("migrations", "opening"):
         monkeypatch.setattr(f"mainspring.adapters.storages.sqlite.{module}.known", lambda: more)
     storage = SqliteStorage(path)
     assert storage.get(task.id) == task
     storage.close()
-    assert query(path, "PRAGMA user_version") == [(2,)]
+    assert query(path, "PRAGMA user_version") == [(len(more),)]
     assert query(path, "SELECT * FROM extra") == []
 
 

@@ -1,11 +1,13 @@
 """The codec: the one way in which values of the core become JSON text, to be stored or shown, and come back."""
 
 from mainspring.adapters.codec.forms import (
+    API_KEY,
     CALL,
     EDIT,
     EVENT,
     ORIGIN,
     PREVIEW,
+    PROJECT,
     QUEUE,
     REASON,
     RECURRENCE,
@@ -22,11 +24,13 @@ from mainspring.adapters.codec.forms import (
 )
 
 __all__ = [
+    "API_KEY",
     "CALL",
     "EDIT",
     "EVENT",
     "ORIGIN",
     "PREVIEW",
+    "PROJECT",
     "QUEUE",
     "REASON",
     "RECURRENCE",

@@ -8,6 +8,7 @@ from typing import Any, Final, Generic, TypeVar
 from cattrs.errors import BaseValidationError, ForbiddenExtraKeysError
 
 from mainspring.adapters.codec.converter import make_converter
+from mainspring.core.access import ApiKey, Project
 from mainspring.core.commands import Edit
 from mainspring.core.errors import CorruptHistory, InvalidInput, MainspringError
 from mainspring.core.events import Event
@@ -136,3 +137,5 @@ SLOT: Final[Form[Slot]] = Form("slot", Slot)
 QUEUE: Final[Form[Queue]] = Form("queue", Queue)
 PREVIEW: Final[Form[Preview]] = Form("preview", Preview)
 REASON: Final[Form[Reason]] = Form("reason", Reason)
+PROJECT: Final[Form[Project]] = Form("project", Project)
+API_KEY: Final[Form[ApiKey]] = Form("key", ApiKey)

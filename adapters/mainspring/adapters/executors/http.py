@@ -60,7 +60,8 @@ class HttpExecutor:
     """Carries out HTTP calls; an ``Executor``. Use one for each worker and event loop, and ``close`` it.
 
     ``guard`` judges the addresses (None: any is called). ``signing`` has the secrets, for all projects or as a
-    function of the project's name. ``strict``: only 200 and 201 are success. ``max_connections_per_host`` 0: no limit
+    function of the project's name. ``strict``: only 200 and 201 are success (for all, or as
+    a function of the project's name). ``max_connections_per_host`` 0: no limit
     but ``max_connections``; further calls wait, within their own time. ``ssl_context``: None trusts what the system
     trusts. ``resolver`` replaces the system's look-up; it is used as it is, so a guard then judges only the connected
     address.
@@ -71,7 +72,7 @@ class HttpExecutor:
         *,
         guard: Guard | None = None,
         signing: Signing | Callable[[str], Signing] = _UNSIGNED,
-        strict: bool = False,
+        strict: bool | Callable[[str], bool] = False,
         max_connections: int = DEFAULT_MAX_CONNECTIONS,
         max_connections_per_host: int = 0,
         ssl_context: ssl.SSLContext | None = None,
@@ -126,7 +127,8 @@ class HttpExecutor:
         async with self._open().post(url, data=body, headers=headers, allow_redirects=False) as response:
             text = bounded(redacted(await read(response), call))
             answer = Answer(status=response.status, headers=response.headers, text=text)
-        return judged(answer, place_of(url), strict=self._strict, at=self._now())
+        strict = self._strict if isinstance(self._strict, bool) else self._strict(task.project)
+        return judged(answer, place_of(url), strict=strict, at=self._now())
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:

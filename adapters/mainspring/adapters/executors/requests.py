@@ -19,13 +19,12 @@ from mainspring.adapters.executors.excerpts import CUT
 from mainspring.core.errors import InvalidInput
 from mainspring.core.instants import format_instant
 from mainspring.core.ports import Run
-from mainspring.core.task import HttpCall, Task
+from mainspring.core.task import HttpCall, Task, is_secret_header
 from mainspring.webhooks import sign_mergent, sign_standard
 
 MAX_LIVE_SECRETS: Final = 2
 REDACTED: Final = "[redacted]"
 _MIN_SECRET: Final = 4  # shorter values would blot out ordinary words
-_SENSITIVE: Final = ("auth", "cookie", "token", "secret", "key", "password", "credential", "signature", "session")
 
 
 def _version() -> str:
@@ -101,7 +100,7 @@ def _without_beginning(text: str, secret: str) -> str:
 
 def _secrets(call: HttpCall) -> set[str]:
     """The values of headers with a telling name; of ``Bearer xyz`` also ``xyz`` by itself."""
-    values = [value for name, value in call.headers if any(part in name.lower() for part in _SENSITIVE)]
+    values = [value for name, value in call.headers if is_secret_header(name)]
     parts = {part for value in values for part in (value, value.partition(" ")[2])}
     return {part for part in parts if len(part) >= _MIN_SECRET}
 

@@ -21,7 +21,7 @@ from mainspring.core.queue import Queue
 from mainspring.core.recurrence import Cron, DayRule, Fold, Gap, Interval, Recurrence, RRule
 from mainspring.core.retry import MERGENT, MERGENT_SCHEDULE, RetryPolicy
 from mainspring.core.retry_text import parse_retry
-from mainspring.core.schedule import AtMost, CatchUp, CatchUpMode, Overlap, Schedule, TaskTemplate, new_schedule
+from mainspring.core.schedule import AtMost, CatchUp, CatchUpMode, Overlap, Paused, Schedule, TaskTemplate, new_schedule
 from mainspring.core.task import (
     DEFAULT_PROJECT,
     DEFAULT_QUEUE,
@@ -51,7 +51,8 @@ Retry: TypeAlias = RetryPolicy | str
 class TaskRequest:
     """A task as a caller asks for it; durations and instants may be texts.
 
-    ``retry`` and ``timeout`` left open are those of its queue, else its project's ``retry``, else mainspring's.
+    ``retry`` and ``timeout`` left open are those of its queue, else its project's ``retry`` (``project_retry``, if the
+    project has one of its own, else the one that the operations were given), else mainspring's.
     ``key``: what the limits per key of its queue go by. ``on_clash``: what becomes of a live task of the same name.
     ``idempotency_key``: the same request with the same key, within 24 hours, makes no second task.
     """
@@ -71,6 +72,7 @@ class TaskRequest:
     on_success: FollowUp | None = None
     on_failure: FollowUp | None = None
     project: str = DEFAULT_PROJECT
+    project_retry: RetryPolicy | None = None
 
 
 @frozen(kw_only=True)
@@ -79,7 +81,7 @@ class ScheduleRequest:
 
     ``seconds``: the cron expression begins with a field of seconds. ``days``: how its day of month and weekday go
     together. ``gap`` and ``fold``: what happens to local times that do not exist or come twice (None: the default of
-    the kind of rule).
+    the kind of rule). ``paused``: it starts paused. ``project_retry`` as for tasks.
     """
 
     call: Call
@@ -104,7 +106,9 @@ class ScheduleRequest:
     ends_at: Instant | None = None
     max_runs: int | None = None
     jitter: Duration | None = None
+    paused: bool = False
     project: str = DEFAULT_PROJECT
+    project_retry: RetryPolicy | None = None
 
 
 def call_of(
@@ -180,7 +184,7 @@ def task_of(request: TaskRequest, at: datetime, entropy: Entropy, retry: RetryPo
         queue=request.queue,
         name=request.name,
         priority=request.priority,
-        retry=retry_of(request.retry, retry or MERGENT),
+        retry=retry_of(request.retry, request.project_retry or retry or MERGENT),
         timeout=DEFAULT_TIMEOUT if request.timeout is None else duration_of("timeout", request.timeout),
         start_by=None if request.start_by is None else instant_of("start_by", request.start_by),
         key=request.key,
@@ -284,7 +288,7 @@ def schedule_of(
         call=request.call,
         queue=request.queue,
         priority=request.priority,
-        retry=retry_of(request.retry, (queue and queue.retry) or retry or MERGENT_SCHEDULE),
+        retry=retry_of(request.retry, (queue and queue.retry) or request.project_retry or retry or MERGENT_SCHEDULE),
         timeout=((queue and queue.timeout) or DEFAULT_TIMEOUT)
         if request.timeout is None
         else duration_of("timeout", request.timeout),
@@ -307,4 +311,4 @@ def schedule_of(
     )
     if schedule.next_at is None:
         raise InvalidInput("cron, rrule or every", f"it never fires after {format_instant(at)}", "check the rule")
-    return schedule
+    return changed(schedule, paused=Paused(at=at)) if request.paused else schedule

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 STATUSES: Final = ("pending", "running", "cancelling", "succeeded", "failed", "cancelled", "expired")
 """As in ``mainspring.core.states``, which is not imported to show a help; a test compares them."""
 
-CLASHES: Final = ("reject", "keep", "replace", "debounce")
+CLASHES: Final = ("reject", "keep", "replace", "debounce", "repeat")
 """As in ``mainspring.core.creation``; a test compares them."""
 
 

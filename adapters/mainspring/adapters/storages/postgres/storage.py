@@ -16,6 +16,7 @@ from mainspring.adapters.storages.listeners import Listener
 from mainspring.adapters.storages.postgres import creating, doctor, finding, queueing, saving, scheduling, taking
 from mainspring.adapters.storages.postgres.access import Access
 from mainspring.adapters.storages.postgres.connections import Connections
+from mainspring.adapters.storages.postgres.directory import PostgresDirectory
 from mainspring.adapters.storages.postgres.doctor import Quarantined, Report
 from mainspring.adapters.storages.postgres.drivers import Job, carry_out, pause_before, transacted, undo
 from mainspring.adapters.storages.postgres.faults import unavailable
@@ -70,6 +71,8 @@ class PostgresStorage:
         self._notifier = Notifier(target, self._connections)
         if target.wakeups:
             self.access.on_due(self._notifier.ring)
+        self.directory: Final = PostgresDirectory(self)
+        """The projects and keys in this schema."""
 
     @property
     def target(self) -> Target:
@@ -127,6 +130,14 @@ class PostgresStorage:
             else:
                 self.access.committed(work.hint)
                 return result
+
+    def look_up(self, operation: Operation[T]) -> T:
+        """Carry out an operation that only reads, for what is kept beside the tasks."""
+        return self._once(operation)
+
+    def carry_out(self, job: Job[T]) -> T:
+        """Carry out a job in a transaction, for what is kept beside the tasks."""
+        return self._write(job)
 
     def _quarantine(
         self, mark: Callable[[Work, Sequence[Unreadable]], Operation[None]], rows: Sequence[Unreadable]

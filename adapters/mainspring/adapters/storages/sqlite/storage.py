@@ -13,6 +13,7 @@ from mainspring.adapters.storages.listeners import Listener, Listeners
 from mainspring.adapters.storages.sqlite import doctor, queue_rows, schedule_rows, task_rows, task_search
 from mainspring.adapters.storages.sqlite.connections import Connections
 from mainspring.adapters.storages.sqlite.creating import Creating
+from mainspring.adapters.storages.sqlite.directory import SqliteDirectory
 from mainspring.adapters.storages.sqlite.doctor import Quarantined, Report
 from mainspring.adapters.storages.sqlite.opening import BUSY_SECONDS, JournalMode
 from mainspring.adapters.storages.sqlite.rows import Unreadable, read_task
@@ -65,6 +66,8 @@ class SqliteStorage:
         self._connections = Connections(path, journal_mode=journal_mode, busy_seconds=busy_seconds)
         self._clock = clock
         self._listeners = Listeners()
+        self.directory = SqliteDirectory(self._connections, clock)
+        """The projects and keys in this file."""
 
     @property
     def path(self) -> Path:
