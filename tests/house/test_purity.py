@@ -25,8 +25,8 @@ FORBIDDEN = {
 }  # fmt: skip
 PURE_STDLIB = {
     "__future__", "base64", "bisect", "calendar", "collections", "contextlib", "dataclasses", "datetime", "decimal",
-    "enum", "fractions", "functools", "hashlib", "heapq", "itertools", "json", "math", "operator", "re", "string", "struct",
-    "textwrap", "types", "typing", "unicodedata", "zoneinfo", "hmac", "importlib",
+    "enum", "fractions", "functools", "hashlib", "heapq", "itertools", "json", "math", "operator", "re", "string",
+    "struct", "textwrap", "types", "typing", "unicodedata", "zoneinfo", "hmac", "importlib",
 }  # fmt: skip
 ALLOWED_DEPENDENCIES = {"attrs", "croniter", "dateutil", "tzdata", "mainspring"}
 ONLY_IN = {"croniter": "recurrence/cron.py", "dateutil": "recurrence/rrule.py"}
