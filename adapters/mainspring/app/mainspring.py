@@ -164,20 +164,29 @@ class SyncMainspring(SyncOperations):
     def __init__(self, store: Store, register: _Register, retry: RetryPolicy | None = None) -> None:
         super().__init__(store.sync, SystemEntropy(), register.check, retry)
         self._register = register
+        self._store = store
 
     @contextmanager
     def tested_on(self, store: Store, entropy: Entropy) -> Generator[None]:
         """As ``Mainspring.tested_on``, which calls this."""
-        mine = self._storage, self._entropy
-        self._storage, self._entropy = store.sync, entropy
+        mine = self._store, self._storage, self._entropy
+        self._store, self._storage, self._entropy = store, store.sync, entropy
         try:
             yield
         finally:
-            self._storage, self._entropy = mine
+            self._store, self._storage, self._entropy = mine
 
-    def enqueue(self, target: Target, **options: Unpack[TaskOptions]) -> Task:
-        """Create a task that calls ``target``: now, after ``delay``, or ``at`` an instant."""
-        return self.create_task(self._register.task_request(target, options))
+    def enqueue(self, target: Target, *, connection: object = None, **options: Unpack[TaskOptions]) -> Task:
+        """Create a task that calls ``target``: now, after ``delay``, or ``at`` an instant.
+
+        With ``connection``, a ``psycopg.Connection`` to the database of a Postgres store, that is done in the
+        transaction that is open on it: the task is there if and when that commits.
+        """
+        request = self._register.task_request(target, options)
+        if connection is None:
+            return self.create_task(request)
+        inside = SyncOperations(self._store.within(connection), self._entropy, self._check)
+        return inside.create_task(request)
 
     def schedule(self, target: Target, **options: Unpack[ScheduleOptions]) -> Schedule:
         """Create a schedule that calls ``target`` by ``cron``, by ``rrule``, or ``every`` so often."""
@@ -266,9 +275,17 @@ class Mainspring(Operations):
 
         return register
 
-    async def enqueue(self, target: Target, **options: Unpack[TaskOptions]) -> Task:
-        """Create a task that calls ``target``: now, after ``delay``, or ``at`` an instant."""
-        return await self.create_task(self._register.task_request(target, options))
+    async def enqueue(self, target: Target, *, connection: object = None, **options: Unpack[TaskOptions]) -> Task:
+        """Create a task that calls ``target``: now, after ``delay``, or ``at`` an instant.
+
+        With ``connection``, a ``psycopg.AsyncConnection`` to the database of a Postgres store, that is done in the
+        transaction that is open on it: the task is there if and when that commits.
+        """
+        request = self._register.task_request(target, options)
+        if connection is None:
+            return await self.create_task(request)
+        inside = Operations(self._store.within_async(connection), self._entropy, self._check)
+        return await inside.create_task(request)
 
     async def schedule(self, target: Target, **options: Unpack[ScheduleOptions]) -> Schedule:
         """Create a schedule that calls ``target`` by ``cron``, by ``rrule``, or ``every`` so often."""

@@ -6,8 +6,10 @@ import os
 import socket
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
+from typing import NoReturn
 
 from attrs import frozen
 
@@ -26,6 +28,11 @@ DEFAULT_STORE = "sqlite:///mainspring.db"
 _CURE = "use sqlite:///FILE, sqlite:////ABSOLUTE/FILE, postgresql://… or memory:"
 
 
+def _no_transaction(connection: object) -> NoReturn:
+    what = "this store takes part in nobody's transaction"
+    raise InvalidInput("connection", what, "leave it out, or keep the tasks in Postgres, with the tables of yours")
+
+
 @frozen
 class Store:
     """An open storage in both colours, with its directory of projects and keys, and its wake-ups."""
@@ -35,6 +42,9 @@ class Store:
     directory: Directory
     wakeups: Wakeups
     release: Callable[[], None]
+    within: Callable[[object], Storage] = _no_transaction
+    """Give what creates tasks in the transaction of a caller's connection."""
+    within_async: Callable[[object], AsyncStorage] = _no_transaction
 
     def close(self) -> None:
         """Release files, threads and connections; repeating it does nothing."""
@@ -94,6 +104,7 @@ def _sqlite(path: Path) -> Store:
 def _postgres(url: str) -> Store:
     _require_psycopg()
     from mainspring.adapters.storages.postgres import AsyncPostgresStorage, PostgresStorage, PostgresWakeups
+    from mainspring.adapters.storages.postgres.within import within, within_async
 
     storage = PostgresStorage(url)
     awaited = AsyncPostgresStorage(storage.access)
@@ -105,7 +116,15 @@ def _postgres(url: str) -> Store:
         awaited.release()
         storage.close()
 
-    return Store(storage, awaited, storage.directory, wakeups, release)
+    return Store(
+        storage,
+        awaited,
+        storage.directory,
+        wakeups,
+        release,
+        within=partial(within, storage.access),
+        within_async=partial(within_async, storage.access),
+    )
 
 
 def _require_psycopg() -> None:

@@ -104,7 +104,16 @@ class _Stage(Assertions):
         self._begun = True
         self._stack.callback(self._storage.close)
         self._stack.callback(self._time.close)
-        store = Store(self._storage, self._awaited_storage(), MemoryDirectory(), Hints(), lambda: None)
+        mine, awaited = self._storage, self._awaited_storage()
+        store = Store(
+            mine,
+            awaited,
+            MemoryDirectory(),
+            Hints(),
+            lambda: None,
+            within=lambda _: mine,  # tasks for a caller's transaction are kept like all others: it is not looked at
+            within_async=lambda _: awaited,
+        )
         self._stack.enter_context(self.app.tested_on(store, self._entropy))
         return self
 
