@@ -12,7 +12,7 @@ from mainspring.app import Mainspring
 from mainspring.cli.invocation import Invocation
 from mainspring.cli.wiring import file_of, load_app, on_store, store_of
 from mainspring.core.errors import InvalidInput
-from support.commands import read, well
+from support.commands import complaint, read, run, well
 
 ONE = """
 from mainspring.app import Mainspring
@@ -118,3 +118,29 @@ def test_a_url_is_a_file_only_if_it_names_one() -> None:
     assert file_of("sqlite:////a/b.db") == Path("/a/b.db")
     assert file_of("sqlite:///") is None
     assert file_of("memory:") is None
+
+
+def test_an_imported_app_makes_no_file_for_a_command_that_is_refused(folder: Path) -> None:
+    """Nor for one that names another store, or that only reads; one that writes makes it."""
+    write(folder, "wired_late", ONE)
+    call = ("--call", "welcome", "--import", "wired_late")
+    own, other = folder / "own.db", folder / "other.db"
+    assert complaint(run("task", "add", *call, "--args", '{"user": 1, "nobody": 2}'), 2).startswith("arguments")
+    assert complaint(run("schedule", "edit", "nothing", *call, "--args", '{"user": 1}'), 3).startswith("store: ")
+    assert not own.exists()
+    well("task", "add", *call, "--args", '{"user": 1}', "--store", "sqlite:///other.db")
+    assert (own.exists(), other.exists()) == (False, True)
+    id_ = well("task", "add", *call, "--args", '{"user": 1}')
+    assert own.exists()
+    assert read("task", "show", id_, "--store", "sqlite:///own.db")["task"]["id"] == id_
+
+
+def test_a_bad_store_of_an_imported_app_is_still_refused(folder: Path) -> None:
+    """A URL of no kind at once; a file that cannot be a store when it is used."""
+    write(folder, "wired_bad", ONE.replace("sqlite:///own.db", "nothing:"))
+    assert "is no storage URL" in complaint(run("task", "add", "--call", "welcome", "--import", "wired_bad"), 2)
+    (folder / "own.db").write_text("something else")
+    write(folder, "wired_spoilt", ONE)
+    call = ("--call", "welcome", "--import", "wired_spoilt", "--args", '{"user": 1}')
+    complaint(run("task", "add", *call), 75)
+    assert (folder / "own.db").read_text() == "something else"

@@ -161,6 +161,16 @@ def _add_hanging() -> str:
         return app.sync.enqueue("hang_once").id
 
 
+def test_a_worker_keeps_ended_tasks_as_long_as_it_is_told(folder: Path, receiver: Receiver) -> None:
+    """State by state: succeeded ones go at once here, failed ones stay."""
+    good = well("task", "add", f"{receiver.url}/ok")
+    bad = well("task", "add", f"{receiver.url}/dead", "--retry", "never")
+    with worker(folder):
+        wait_until(lambda: (state(good), state(bad)) == ("succeeded", "failed"))
+    with worker(folder, "--keep", "succeeded=0s", "--keep", "failed=forever"):
+        wait_until(lambda: [task["id"] for task in read("task", "ls")["tasks"]] == [bad])
+
+
 def test_a_worker_serves_the_queues_that_it_was_given(folder: Path, receiver: Receiver) -> None:
     """Others are left to other workers."""
     mail = well("task", "add", f"{receiver.url}/ok", "--queue", "mail")
@@ -203,6 +213,9 @@ def test_a_traceback_is_kept_within_a_record() -> None:
         (["--queues", "two words"], "queues"),
         (["--import", "nothing"], "import"),
         (["--log-format", "xml"], "--log-format"),
+        (["--keep", "pending=1d"], "keep"),
+        (["--keep", "failed"], "keep"),
+        (["--keep", "failed=soon"], "keep"),
     ],
 )
 def test_a_bad_setting_is_named_and_no_store_is_made(args: list[str], field: str, folder: Path) -> None:

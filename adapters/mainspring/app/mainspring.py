@@ -208,7 +208,7 @@ class Mainspring(Operations):
     """A scheduler on one storage.
 
     ``store`` is a storage URL: ``sqlite:///FILE`` (relative), ``sqlite:////FILE`` (absolute), ``postgresql://…`` or
-    ``memory:``.
+    ``memory:``; it is kept as ``url``.
     ``delivery`` says how its workers call URLs; the default is what the environment says. ``retry`` is the policy of
     tasks and schedules that name none, in queues that have none: the nearest wins. The default is the environment's
     ``MAINSPRING_RETRY``, else mainspring's own.
@@ -225,7 +225,7 @@ class Mainspring(Operations):
     ) -> None:
         self._delivery = delivery or Delivery.from_environment()
         policy = project_retry(retry)
-        self._url = store
+        self.url: Final = store
         self._store = open_store(store)
         self._tested = False
         self._register = _register or _Register()
@@ -264,7 +264,7 @@ class Mainspring(Operations):
     def on(self, store: str | None = None, *, delivery: Delivery | None = None) -> Mainspring:
         """Open another storage (None: this one again) for the same functions, also with another ``delivery``."""
         made = delivery or self._delivery
-        return Mainspring(store or self._url, delivery=made, retry=self._retry, _register=self._register)
+        return Mainspring(store or self.url, delivery=made, retry=self._retry, _register=self._register)
 
     def task(self, name: str) -> Callable[[F], F]:
         """Register a function (``def`` or ``async def``) as ``name``; the function itself stays as it is."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import asynccontextmanager, contextmanager
+from contextvars import ContextVar
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, cast
 
 from attrs import frozen
 
@@ -51,15 +52,68 @@ class Store:
         self.release()
 
 
+_unopened: ContextVar[bool] = ContextVar("unopened", default=False)
+
+
+@contextmanager
+def unopened() -> Generator[None]:
+    """While the block lasts, stores are opened (and files created) not before they are first used.
+
+    For who imports a module for its functions and may never need its store. Errors of opening come at the first use.
+    """
+    token = _unopened.set(True)
+    try:
+        yield
+    finally:
+        _unopened.reset(token)
+
+
 def open_store(url: str) -> Store:
     """Open the storage that ``url`` names; ``InvalidInput`` for a URL of no known kind."""
+    if _unopened.get():
+        return _later(_opener(url))
+    return _opener(url)()
+
+
+def _opener(url: str) -> Callable[[], Store]:
     if url in ("memory:", "memory://"):
-        return _memory()
+        return _memory
     if url.startswith("sqlite:///") and len(url) > len("sqlite:///"):
-        return _sqlite(Path(url.removeprefix("sqlite:///")))
+        return partial(_sqlite, Path(url.removeprefix("sqlite:///")))
     if url.startswith(("postgresql://", "postgres://")):
-        return _postgres(url)
+        return partial(_postgres, url)
     raise InvalidInput("store", f"{url!r} is no storage URL", _CURE)
+
+
+def _later(open_it: Callable[[], Store]) -> Store:
+    opened: list[Store] = []
+
+    def store() -> Store:
+        if not opened:
+            opened.append(open_it())
+        return opened[0]
+
+    def release() -> None:
+        if opened:
+            opened[0].close()
+
+    return Store(
+        cast("Storage", _Later(lambda: store().sync)),
+        cast("AsyncStorage", _Later(lambda: store().awaited)),
+        cast("Directory", _Later(lambda: store().directory)),
+        cast("Wakeups", _Later(lambda: store().wakeups)),
+        release,
+    )
+
+
+class _Later:
+    """Stands for what is made when it is first used."""
+
+    def __init__(self, make: Callable[[], object]) -> None:
+        self._make = make
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._make(), name)
 
 
 def open_schema(url: str) -> Schema:

@@ -5,6 +5,7 @@ Rules:
 * The store is ``--store``, else ``MAINSPRING_STORE``, else that of the imported app, else ``mainspring.db`` here.
 * Only what writes something new (``add``, ``worker``, ``serve``, the settings of a queue, a key, a project) creates a
   SQLite file; all else says that there is none yet.
+* An imported app's own store is opened only when it is used.
 * ``memory:`` ends with the process: it is refused where nothing could ever come of it.
 """
 
@@ -19,7 +20,7 @@ from typing import Final
 
 from mainspring.adapters.storages.migrations import Schema
 from mainspring.app import Delivery, Mainspring, SyncMainspring
-from mainspring.app.wiring import DEFAULT_STORE, Store, open_schema, open_store
+from mainspring.app.wiring import DEFAULT_STORE, Store, open_schema, open_store, unopened
 from mainspring.cli.exits import StoreMissing
 from mainspring.cli.invocation import Invocation
 from mainspring.core.directory import Directory
@@ -49,6 +50,8 @@ def existing(invocation: Invocation, app: Mainspring | None = None) -> Generator
     """Open the store, which has to exist, for the operations; of ``app``, if no other was named."""
     if app is None or invocation.store is not None:
         _existing(invocation)
+    else:
+        _require_file(app.url)
     with on_store(invocation, app) as opened:
         yield opened.sync
 
@@ -73,10 +76,14 @@ def schema_of(invocation: Invocation, *, missing_ok: bool = False) -> Schema:
 def _existing(invocation: Invocation) -> str:
     url = store_of(invocation)
     _refuse_memory(url)
+    _require_file(url)
+    return url
+
+
+def _require_file(url: str) -> None:
     path = file_of(url)
     if path is not None and _is_missing(path):
         raise StoreMissing(url)
-    return url
 
 
 def _is_missing(path: Path) -> bool:
@@ -149,7 +156,8 @@ def _import(module: str) -> object:
     if here not in sys.path:
         sys.path.insert(0, here)
     try:
-        return import_module(module)
+        with unopened():  # its own store is not created for a command that is refused, or that names another
+            return import_module(module)
     except Exception as error:  # whatever a user's module raises while it is imported
         what = f"{module!r} cannot be imported ({type(error).__name__}: {error})"
         raise InvalidInput("import", what, _IMPORT_CURE) from error

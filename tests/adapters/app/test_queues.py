@@ -163,6 +163,12 @@ def test_the_next_occurrence_is_skipped_and_past_ones_are_run_again(door: Door) 
     assert (bounded.max_runs, bounded.jitter) == (1, timedelta(minutes=1))
 
 
+def test_the_instant_is_that_of_the_storage(door: Door, app: Mainspring) -> None:
+    """Whoever asks how long ago something was goes by the clock that it was written by."""
+    before = app._store.sync.now()
+    assert before <= door("now") <= app._store.sync.now()
+
+
 def test_a_function_puts_its_progress_on_record(app: Mainspring) -> None:
     """Lines and fractions, in the task's history; and it is told to go on."""
     task = app.sync.enqueue("work")

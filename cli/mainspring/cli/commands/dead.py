@@ -11,8 +11,6 @@ from mainspring.cli.invocation import Invocation, json_option, pass_invocation, 
 from mainspring.cli.lazy import OrderedGroup
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from mainspring.app import SyncMainspring
     from mainspring.core.ports import TaskQuery
     from mainspring.core.task import Task
@@ -62,7 +60,7 @@ def list_(invocation: Invocation, limit: int, after: str | None, as_json: bool, 
 
     query = evolve(_query(filters), limit=limit, after=after)
     with existing(invocation) as operations:
-        page = operations.find_tasks(query)
+        page = operations.find_tasks(_by(query, filters, operations))
     if as_json:
         from mainspring.adapters.codec import TASK
         from mainspring.cli.output import print_json
@@ -101,7 +99,7 @@ def retry(invocation: Invocation, ids: tuple[str, ...], **options: Unpack[_Retry
         _retry_each(invocation, ids, reset, dry_run)
         return
     with existing(invocation) as operations:
-        result = operations.requeue_tasks(query, reset, dry_run)
+        result = operations.requeue_tasks(_by(query, options, operations), reset, dry_run)
     say_bulk("dead", result, "queued again", dry_run)
 
 
@@ -124,17 +122,20 @@ def purge(invocation: Invocation, **options: Unpack[_PurgeOptions]) -> None:
     query = _query(options)
     _require_one_way(options, options["everything"])
     with existing(invocation) as operations:
-        result = operations.delete_tasks(query, options["dry_run"])
+        result = operations.delete_tasks(_by(query, options, operations), options["dry_run"])
     say_bulk("dead", result, "removed", options["dry_run"])
 
 
 def _query(filters: _Filters) -> TaskQuery:
     from mainspring.core.ids import ScheduleId
+    from mainspring.core.instants import parse_duration
     from mainspring.core.ports import TaskQuery
     from mainspring.core.states import Failed
     from mainspring.core.task import check_name
 
-    queue, name, schedule, older_than = filters["queue"], filters["name"], filters["schedule"], filters["older_than"]
+    queue, name, schedule = filters["queue"], filters["name"], filters["schedule"]
+    if filters["older_than"] is not None:
+        parse_duration("older-than", filters["older_than"])  # refused before the store is opened
     for field, value in (("queue", queue), ("name", name)):
         if value is not None:
             check_name(field, value)
@@ -144,16 +145,19 @@ def _query(filters: _Filters) -> TaskQuery:
         name=name,
         key=filters["key"],
         schedule_id=None if schedule is None else ScheduleId(schedule),
-        ended_before=None if older_than is None else _ago(older_than),
     )
 
 
-def _ago(text: str) -> datetime:
-    from datetime import UTC, datetime
+def _by(query: TaskQuery, filters: _Filters, operations: SyncMainspring) -> TaskQuery:
+    """Add what has to be judged by the store's clock."""
+    from attrs import evolve
 
     from mainspring.core.instants import parse_duration
 
-    return datetime.now(UTC) - parse_duration("older-than", text)
+    older_than = filters["older_than"]
+    if older_than is None:
+        return query
+    return evolve(query, ended_before=operations.now() - parse_duration("older-than", older_than))
 
 
 def _require_one_way(filters: _Filters, everything: bool, ids: tuple[str, ...] | None = None) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -11,6 +11,9 @@ from mainspring.cli.invocation import Invocation, pass_invocation, store_option
 
 if TYPE_CHECKING:
     from mainspring.adapters.engine import EngineSettings
+    from mainspring.adapters.engine.upkeep import Retention
+
+FOREVER: Final = "forever"
 
 
 @click.command()
@@ -31,6 +34,13 @@ if TYPE_CHECKING:
     show_default=True,
     help="How long runs may go on after a signal to stop, before they are given back.",
 )
+@click.option(
+    "--keep",
+    metavar="STATUS=DURATION",
+    multiple=True,
+    help="How long ended tasks are kept, e.g. failed=90d or succeeded=forever; may be repeated.  "
+    "[default: 31d, but failed=forever]",
+)
 @click.option("--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.option(
     "--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info", show_default=True
@@ -44,6 +54,7 @@ def worker(
     concurrency: int,
     lease: str,
     grace: str,
+    keep: tuple[str, ...],
     log_format: str,
     log_level: str,
 ) -> None:
@@ -56,12 +67,12 @@ def worker(
     from mainspring.cli.logs import log_to_stderr
     from mainspring.cli.working import work
 
-    settings = _settings(queues, concurrency, lease, grace)
+    settings = _settings(queues, concurrency, lease, grace, keep)
     log_to_stderr(log_format, log_level)
     work(invocation, import_, settings)
 
 
-def _settings(queues: str | None, concurrency: int, lease: str, grace: str) -> EngineSettings:
+def _settings(queues: str | None, concurrency: int, lease: str, grace: str, keep: tuple[str, ...]) -> EngineSettings:
     from mainspring.adapters.engine import EngineSettings
     from mainspring.core.instants import parse_duration
 
@@ -70,4 +81,22 @@ def _settings(queues: str | None, concurrency: int, lease: str, grace: str) -> E
         concurrency=concurrency,
         lease=parse_duration("lease", lease),
         grace=parse_duration("grace", grace),
+        retention=_retention(keep),
     )
+
+
+def _retention(keep: tuple[str, ...]) -> Retention:
+    from attrs import evolve, fields
+
+    from mainspring.adapters.engine.upkeep import Retention
+    from mainspring.core.errors import InvalidInput
+    from mainspring.core.instants import parse_duration
+
+    kept, statuses = Retention(), [field.name for field in fields(Retention)]
+    for text in keep:
+        status, _, length = text.partition("=")
+        if status not in statuses:
+            what, cure = f"{text[:40]!r} names no status that ends", f"write STATUS=DURATION, of {', '.join(statuses)}"
+            raise InvalidInput("keep", what, cure)
+        kept = evolve(kept, **{status: None if length == FOREVER else parse_duration("keep", length)})
+    return kept

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 
 from mainspring.core.ports import Entropy, Storage
 from mainspring.core.retry import RetryPolicy
@@ -22,3 +23,7 @@ class Foundation:
         self._entropy: Entropy = entropy
         self._check = check
         self._retry = retry
+
+    def now(self) -> datetime:
+        """Read the storage's clock, by which everything is judged; a client's own may go wrong."""
+        return self._storage.now()
