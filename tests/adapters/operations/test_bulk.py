@@ -16,7 +16,7 @@ from mainspring.adapters.storages.asynchronous import AsyncOver
 from mainspring.adapters.storages.memory import MemoryStorage
 from mainspring.adapters.storages.sqlite import SqliteStorage
 from mainspring.core.commands import Edit
-from mainspring.core.errors import InvalidInput
+from mainspring.core.errors import Conflict, IllegalTransition, InvalidInput
 from mainspring.core.ports import Page, Storage, TaskQuery
 from mainspring.core.task import Task
 from mainspring.testing.conformance.values import added, cancel, start, succeed
@@ -149,3 +149,16 @@ def test_what_is_gone_by_now_is_counted_as_refused(storage: RestlessMemory | Res
     storage.meanwhile = lambda: storage.delete([made.id])
     result = door("delete_tasks", TaskQuery())
     assert (result.matched, result.done, result.refused) == (1, 0, {"Conflict": 1})
+
+
+def test_a_requeue_of_the_dead_takes_nothing_that_has_ended_well(
+    storage: RestlessMemory | RestlessSqlite, door: Door
+) -> None:
+    """Who looks at a failed task and runs it again may come late: how it has ended is asked under lock."""
+    made = _ended(storage)
+    with pytest.raises(Conflict, match="it is cancelled, not failed"):
+        door("requeue_task", made.id, statuses=frozenset({"failed"}))
+    assert storage.get(made.id) == made
+    assert door("requeue_task", made.id, statuses=frozenset({"failed", "cancelled"})).state.status == "pending"
+    with pytest.raises(IllegalTransition, match="only an ended task"):
+        door("requeue_task", made.id, statuses=frozenset({"failed"}))

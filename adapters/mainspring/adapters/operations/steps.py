@@ -19,7 +19,7 @@ from mainspring.core.schedule import backfill as backfill_schedule
 from mainspring.core.schedule import edit as edit_schedule
 from mainspring.core.schedule import pause as pause_schedule
 from mainspring.core.schedule import resume as resume_schedule
-from mainspring.core.states import Pending
+from mainspring.core.states import TERMINAL_STATUSES, Pending
 from mainspring.core.task import Task
 
 
@@ -44,10 +44,13 @@ def run_now(task: Task, at: datetime) -> Decision:
     return handle(task, RunNow(at=at))
 
 
-def requeue(reset: bool) -> TaskStep:
-    """Run an ended task again."""
+def requeue(reset: bool, statuses: frozenset[str] = TERMINAL_STATUSES) -> TaskStep:
+    """Run an ended task again; ``Conflict`` if it has ended in another way than one of ``statuses``."""
 
     def step(task: Task, at: datetime) -> Decision:
+        if task.state.status in TERMINAL_STATUSES - statuses:
+            what = f"it is {task.state.status}, not {' or '.join(sorted(statuses))}"
+            raise Conflict(str(task), what, "look at it again, then ask for what it is now")
         return handle(task, Requeue(at=at, reset=reset))
 
     return step

@@ -176,6 +176,7 @@ def _retry_each(invocation: Invocation, ids: tuple[str, ...], reset: bool, dry_r
     from mainspring.cli.several import to_each
     from mainspring.cli.wiring import existing
     from mainspring.cli.words import state_words
+    from mainspring.core.states import Failed
 
     with existing(invocation) as operations:
 
@@ -183,7 +184,8 @@ def _retry_each(invocation: Invocation, ids: tuple[str, ...], reset: bool, dry_r
             _require_failed(operations, id_)
             if dry_run:
                 return f"{id_}  would be queued again"
-            return f"{id_}  {state_words(operations.requeue_task(id_, reset).state)}"
+            after = operations.requeue_task(id_, reset, frozenset({Failed.status}))  # it may have moved on meanwhile
+            return f"{id_}  {state_words(after.state)}"
 
         to_each(ids, act)
 

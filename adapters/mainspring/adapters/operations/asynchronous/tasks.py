@@ -14,6 +14,7 @@ from mainspring.core.errors import InvalidInput, NotFound
 from mainspring.core.events import Event
 from mainspring.core.ids import TaskId
 from mainspring.core.ports import Page, Refused, TaskQuery
+from mainspring.core.states import TERMINAL_STATUSES
 from mainspring.core.task import DEFAULT_PROJECT, FollowUp, Task
 
 
@@ -79,9 +80,14 @@ class TaskOperations(Foundation):
         """Bring a pending task forward to now; repeating it within ten seconds answers as the first time."""
         return steps.only(await self._storage.update([TaskId(task_id)], steps.run_now))
 
-    async def requeue_task(self, task_id: str, reset: bool = True) -> Task:
-        """Run an ended task again; ``reset`` gives it its attempts back."""
-        return steps.only(await self._storage.update([TaskId(task_id)], steps.requeue(reset)))
+    async def requeue_task(
+        self, task_id: str, reset: bool = True, statuses: frozenset[str] = TERMINAL_STATUSES
+    ) -> Task:
+        """Run an ended task again; ``reset`` gives it its attempts back.
+
+        ``Conflict`` if it has ended in another way than one of ``statuses``.
+        """
+        return steps.only(await self._storage.update([TaskId(task_id)], steps.requeue(reset, statuses)))
 
     async def edit_task(self, task_id: str, edit: Edit) -> Task:
         """Change a pending task."""
