@@ -17,6 +17,8 @@ def say_bulk(subject: str, result: BulkResult, what: str, dry_run: bool) -> None
     """Print how many tasks were (or would be) ``what``; complain of refusals, by kind, and exit as a conflict."""
     tasks = "1 task" if result.done == 1 else f"{result.done} tasks"
     click.echo(printable(f"{subject}  {tasks} {'would be ' if dry_run else ''}{what}"))
+    if result.more:
+        click.echo("there are more: one command walks no further; give it again, or a narrower filter", err=True)
     refused = sum(result.refused.values())
     if refused:
         kinds = ", ".join(f"{count} by {kind}" for kind, count in result.refused.items())

@@ -11,7 +11,9 @@ import pytest
 
 from mainspring.adapters.chance import SystemEntropy
 from mainspring.adapters.operations import Operations, SyncOperations
+from mainspring.adapters.operations.asynchronous import bulk as asynchronous
 from mainspring.adapters.operations.steps import edit, requeue
+from mainspring.adapters.operations.synchronous import bulk as synchronous
 from mainspring.adapters.storages.asynchronous import AsyncOver
 from mainspring.adapters.storages.memory import MemoryStorage
 from mainspring.adapters.storages.sqlite import SqliteStorage
@@ -141,6 +143,22 @@ def test_a_reason_has_a_bound(storage: RestlessMemory | RestlessSqlite, door: Do
         with pytest.raises(InvalidInput, match="reason: 2001 characters; use at most 2000"):
             door(operation, what, "x" * 2_001)
     assert door("cancel_task", waiting.id, "x" * 2_000).state.status == "cancelled"
+
+
+def test_a_walk_that_ends_before_the_tasks_do_says_so(
+    storage: RestlessMemory | RestlessSqlite, door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One operation walks a bounded number of pages; what it has not met is not passed over in silence."""
+    for colour in (asynchronous, synchronous):
+        monkeypatch.setattr(colour, "MAX_PAGES", 1)
+        monkeypatch.setattr(colour, "MAX_PAGE", 2)
+    made = [added(storage) for _ in range(3)]
+    for name in ("cancel_tasks", "delete_tasks"):
+        result = door(name, TaskQuery(), dry_run=True)
+        assert (result.matched, result.done, result.more) == (2, 2, True)
+    storage.delete([made[0].id])
+    result = door("cancel_tasks", TaskQuery())
+    assert (result.matched, result.done, result.more) == (2, 2, False)
 
 
 def test_what_is_gone_by_now_is_counted_as_refused(storage: RestlessMemory | RestlessSqlite, door: Door) -> None:

@@ -18,11 +18,15 @@ MAX_PAGES: Final = 10_000
 
 @frozen(kw_only=True)
 class BulkResult:
-    """How many tasks matched, how many were (or, in a dry run, would be) changed, and why others were not."""
+    """How many tasks matched, how many were (or, in a dry run, would be) changed, and why others were not.
+
+    ``more``: there were more than ``MAX_PAGES`` pages; ask again for the rest.
+    """
 
     matched: int = 0
     done: int = 0
     refused: Mapping[str, int] = field(factory=dict[str, int])
+    more: bool = False
 
 
 def deleted_of(result: BulkResult, found: int, deleted: int) -> BulkResult:

@@ -41,8 +41,8 @@ class BulkOperations(Foundation):
             result = deleted_of(result, len(page.items), deleted)
             after = page.cursor
             if after is None:
-                break
-        return result
+                return result
+        return changed(result, more=True)
 
     async def _to_all(self, query: TaskQuery, step: TaskStep, dry_run: bool) -> BulkResult:
         step = steps.if_still(query, step)
@@ -57,5 +57,5 @@ class BulkOperations(Foundation):
                 result = counted(result, await self._storage.update([task.id for task in page.items], step))
             after = page.cursor
             if after is None:
-                break
-        return result
+                return result
+        return changed(result, more=True)
