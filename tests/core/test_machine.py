@@ -795,6 +795,13 @@ def test_the_same_end_makes_the_same_follow_up() -> None:
     assert schedule_of(first) is None
 
 
+def test_the_reason_of_a_cancel_has_a_bound() -> None:
+    """It stands in the record for as long as the task does."""
+    assert Cancel(at=NOW, reason="x" * 2_000).reason == "x" * 2_000
+    with pytest.raises(InvalidInput, match="reason: 2001 characters; use at most 2000"):
+        Cancel(at=NOW, reason="x" * 2_001)
+
+
 # --- properties over histories -------------------------------------------------------------------------------------
 
 

@@ -1,11 +1,12 @@
-"""Queues: which names a worker may serve."""
+"""Queues: which names a worker may serve, and what a queue tells of itself."""
 
 from __future__ import annotations
 
 import pytest
 
 from mainspring.core.errors import InvalidInput
-from mainspring.core.queue import check_queues
+from mainspring.core.queue import Queue, QueueRef, Turn, check_queues
+from support.builders import at
 
 
 @pytest.mark.parametrize("names", [(), ("default",), tuple(f"q{number}" for number in range(100))])
@@ -27,3 +28,9 @@ def test_each_name_is_checked(name: str) -> None:
     with pytest.raises(InvalidInput) as refused:
         check_queues(("default", name))
     assert refused.value.field == "queues"
+
+
+def test_a_queue_tells_when_each_key_had_its_last_turn() -> None:
+    """Storages choose by it which keys to show first, where there are too many."""
+    turns = (Turn(key="a", starts=(), last=at(1)), Turn(key="b", starts=(at(2),), last=at(2)))
+    assert Queue(ref=QueueRef("default", "mail"), turns=turns).last_turns == {"a": at(1), "b": at(2)}

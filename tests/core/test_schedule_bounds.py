@@ -309,6 +309,15 @@ def test_a_backfill_refuses_an_instant_without_an_offset(field: str) -> None:
     assert refused.value.field == field
 
 
+def test_a_backfill_of_what_waits_already_is_refused() -> None:
+    """The first one stands: an occurrence is run by hand once."""
+    world = World(make_schedule(overlap="buffer_all"), prompt=False)
+    world.plan(NOW)
+    world.backfill(NOW, NOW, at(1))
+    with pytest.raises(Conflict, match="the run by hand of 2030-01-02T03:04:05Z waits already"):
+        world.backfill(NOW, NOW, at(2))
+
+
 def test_a_backfill_works_while_paused() -> None:
     """Like any run by hand; what has to wait waits for the end of the pause."""
     schedule = changed(make_schedule(overlap="serial"), paused=Paused(at=NOW))
