@@ -13,7 +13,7 @@ import pytest
 from mainspring.core.errors import InvalidRecurrence
 from mainspring.core.recurrence.dst import Fold, Gap
 from mainspring.core.recurrence.rrule import Checkpoint, RRule
-from mainspring.core.recurrence.rrule_sets import MAX_EXCLUDED
+from mainspring.core.recurrence.rrule_sets import MAX_EXCLUDED, MAX_LEAPS
 
 START = datetime(2026, 1, 5, 9, 30, 15, tzinfo=UTC)
 LONG_AGO = datetime(1, 1, 2, tzinfo=UTC)
@@ -49,6 +49,8 @@ EMPTY = [
     "FREQ=MINUTELY;BYSECOND=5;BYSETPOS=2",
     "FREQ=SECONDLY;BYSECOND=60",
     "FREQ=SECONDLY;INTERVAL=60;BYSECOND=16",
+    "FREQ=SECONDLY;INTERVAL=60;BYSECOND=14,16,17,18,19,20,21",  # 10,080 times a day, and none of them is met
+    "FREQ=SECONDLY;INTERVAL=3600;BYMINUTE=31,32,33;BYSECOND=15",
     "FREQ=SECONDLY;INTERVAL=86400;BYDAY=TU;BYHOUR=4",
     "FREQ=SECONDLY;INTERVAL=604800;BYDAY=TU",
     "FREQ=SECONDLY;INTERVAL=604800;BYDAY=TU;BYMONTHDAY=13;BYMONTH=2,5",
@@ -78,6 +80,9 @@ RARE = [
     ("FREQ=SECONDLY;INTERVAL=1000000000", "2057-09-13T11:16:55"),
     ("FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=29;BYDAY=MO", "2044-02-29T09:30:15"),
     ("FREQ=SECONDLY;INTERVAL=86399;BYHOUR=3;BYMINUTE=2;BYSECOND=1", "2089-10-15T03:02:01"),
+    ("FREQ=SECONDLY;INTERVAL=86401;BYHOUR=9;BYMINUTE=30;BYSECOND=14", "2262-07-27T09:30:14"),
+    ("FREQ=SECONDLY;INTERVAL=43199;BYHOUR=0,1,2", "2058-01-25T02:59:59"),
+    ("FREQ=SECONDLY;INTERVAL=86399;BYHOUR=10,11,12;BYDAY=MO,WE", "2228-02-11T12:59:59"),
 ]
 
 
@@ -185,6 +190,92 @@ def test_excluded_days_are_leapt_over() -> None:
     assert nights.next_after(START) == START + timedelta(hours=3)
 
 
+def test_iterating_leaps_over_excluded_days() -> None:
+    """between goes on after excluded days as next_after does, however many instances and days they are."""
+    text = "RRULE:FREQ=SECONDLY\nEXDATE;VALUE=DATE:20260105,20260106,20260107,20260109"
+    rule = RRule.parse(text, "Europe/Berlin", START)
+    found = list(islice(rule.between(START, FAR), 86_401))
+    assert found[0] == datetime(2026, 1, 7, 23, tzinfo=UTC)
+    assert found[86_399:] == [datetime(2026, 1, 8, 22, 59, 59, tzinfo=UTC), datetime(2026, 1, 9, 23, tzinfo=UTC)]
+    slow = RRule.parse(text.replace("SECONDLY", "HOURLY;INTERVAL=5"), "Europe/Berlin", START)
+    stepped = [START - timedelta(seconds=1)]
+    while len(stepped) < 30:
+        following = slow.next_after(stepped[-1])
+        assert following is not None
+        stepped.append(following)
+    assert list(islice(slow.between(stepped[0], FAR), 29)) == stepped[1:]
+
+
+MONDAYS = [START.date() + timedelta(weeks=week) for week in range(MAX_LEAPS)]
+
+
+@pytest.mark.parametrize(("rules", "freq", "possible"), [(2, "WEEKLY", 850), (4, "WEEKLY", 499), (4, "WEEKLY", 501),
+                                                         (4, "SECONDLY;BYDAY=MO", 499), (4, "SECONDLY;BYDAY=MO", 501)])  # fmt: skip
+def test_exdates_that_take_all_are_given_up(rules: int, freq: str, possible: int) -> None:
+    """A look-up asks all rules of a set MAX_LEAPS times for what follows an EXDATE, and then refuses."""
+    days = ",".join(f"{day:%Y%m%d}" for day in MONDAYS[:possible])
+    rule = RRule.parse("\n".join([f"RRULE:FREQ={freq}"] * rules + [f"EXDATE:{days}"]), "Europe/Berlin", START)
+    asks = [rule.next_after, lambda at: next(rule.between(at, FAR))]
+    for ask in asks if "SECONDLY" in freq else asks[:1]:
+        if rules * possible <= MAX_LEAPS:
+            assert ask(START).date() == MONDAYS[possible] - timedelta(days="SECONDLY" in freq)
+        else:
+            with pytest.raises(InvalidRecurrence) as caught:
+                ask(START)
+            assert caught.value.field == "EXDATE"
+
+
+def test_exrules_that_take_turns_are_asked_in_turn() -> None:
+    """The EXRULE that excluded the last instance is asked first; all questions count until an instance is left."""
+    week = "RRULE:FREQ=MINUTELY\nEXRULE:FREQ=MINUTELY;BYDAY=TU\nEXRULE:FREQ=HOURLY;BYDAY=MO\nEXRULE:FREQ=MINUTELY;BYDAY=SA,SU"
+    rule = RRule.parse(week, dtstart=START)
+    assert rule.next_after(datetime(2026, 1, 9, 23, 59, 15, tzinfo=UTC)) == datetime(2026, 1, 12, 0, 0, 15, tzinfo=UTC)
+    assert rule.next_after(datetime(2026, 1, 5, 23, 59, 15, tzinfo=UTC)) == datetime(2026, 1, 7, 0, 0, 15, tzinfo=UTC)
+    assert rule.next_after(datetime(2026, 1, 12, 0, 29, 15, tzinfo=UTC)) == datetime(2026, 1, 12, 0, 31, 15, tzinfo=UTC)
+    turns = "RRULE:FREQ=SECONDLY;COUNT={}\nEXRULE:FREQ=SECONDLY;INTERVAL=2\nEXRULE:FREQ=SECONDLY;BYSECOND=" + ",".join(
+        map(str, range(0, 60, 2))
+    )
+    before = START - timedelta(seconds=1)
+    assert RRule.parse(turns.format(2_000), dtstart=START).next_after(before) is None
+    with pytest.raises(InvalidRecurrence):
+        RRule.parse(turns.format(2_001), dtstart=START).next_after(before)
+
+
+def test_an_exrule_takes_nothing_that_it_does_not_have() -> None:
+    """An EXRULE has nothing before DTSTART and nothing if it never matches; DTSTART as a second pass it has."""
+    text = "RDATE:20260104T093015Z\nRRULE:FREQ=DAILY;COUNT=2\nEXRULE:FREQ={}"
+    before = START - timedelta(days=9)
+    early = START - timedelta(days=1)
+    next_day = START + timedelta(days=1)
+    assert list(RRule.parse(text.format("HOURLY"), dtstart=START).between(before, FAR)) == [early]
+    assert list(RRule.parse(text.format("WEEKLY"), dtstart=START).between(before, FAR)) == [early, next_day]
+    never = text.format("SECONDLY;BYSECOND=60")
+    assert list(RRule.parse(never, dtstart=START).between(before, FAR)) == [early, START, next_day]
+    second = datetime(2026, 10, 25, 1, 30, tzinfo=UTC)  # 02:30 for the second time
+    days = RRule.parse("RRULE:FREQ=DAILY;COUNT=2\nEXRULE:FREQ=WEEKLY", "Europe/Berlin", second)
+    assert list(days.between(second - timedelta(days=1), FAR)) == [second + timedelta(days=1)]
+    gap = RRule.parse(
+        "RRULE:FREQ=HOURLY;COUNT=5\nEXRULE:FREQ=DAILY;BYHOUR=2", "Europe/Berlin", datetime(2026, 3, 28, 23, tzinfo=UTC)
+    )
+    left = [moment.hour for moment in gap.between(START, FAR)]
+    assert left == [23, 0, 2, 3]  # 02:00 does not exist: it is 03:00, 01:00 in UTC
+
+
+def test_the_rules_of_a_set_share_its_bounds() -> None:
+    """Several rules together look no further than one may: 600 years divided by their number, but 400 for one."""
+    rare = "FREQ=SECONDLY;INTERVAL=86399;BYHOUR=3;BYMINUTE=2;BYSECOND=1"  # in 2089
+    rarer = "FREQ=SECONDLY;INTERVAL=86401;BYHOUR=9;BYMINUTE=30;BYSECOND=14"  # in 2262
+    assert RRule.parse("\n".join([f"RRULE:{rare}"] * 8), dtstart=START).next_after(START) is not None
+    assert RRule.parse(f"RRULE:{rarer}\nRRULE:{rarer}", dtstart=START).next_after(START) is not None
+    assert RRule.parse("\n".join([f"RRULE:{rarer}"] * 3), dtstart=START).next_after(START) is None
+    counted = "FREQ=MINUTELY;INTERVAL=7;BYHOUR=9,10;BYDAY=MO,TU,WE;COUNT=1000000"
+    at = datetime(2060, 1, 1, tzinfo=UTC)
+    assert RRule.parse(counted, "Europe/Berlin", START).next_after(at) is not None
+    with pytest.raises(InvalidRecurrence) as caught:
+        RRule.parse("\n".join([f"RRULE:{counted}"] * 8), "Europe/Berlin", START).next_after(at)
+    assert caught.value.field == "COUNT"
+
+
 # --- hostile texts ----------------------------------------------------------------------------------------------------
 
 HOSTILE = [
@@ -214,7 +305,13 @@ HOSTILE = [
     f"FREQ=YEARLY;BYEASTER={','.join(map(str, range(-366, 367)))}",
     "RRULE:"
     + "\nRRULE:".join(f"FREQ=DAILY;INTERVAL={n};BYDAY=TU" for n in (7007, 7014, 7021, 7028, 7035, 7042, 7049, 7063)),
+    "RRULE:" + "\nRRULE:".join(["FREQ=SECONDLY;INTERVAL=86401;BYHOUR=9;BYMINUTE=30;BYSECOND=14"] * 8),
+    "RRULE:" + "\nRRULE:".join(["FREQ=SECONDLY;INTERVAL=86399;BYHOUR=10,11,12;BYDAY=MO,TU,WE,TH,FR,SA"] * 8),
+    "RRULE:" + "\nRRULE:".join(["FREQ=MINUTELY;INTERVAL=11;BYSECOND=1,2,3;BYDAY=MO;COUNT=1000000000"] * 8),
     "RRULE:FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=29\nEXRULE:FREQ=DAILY",
+    "RRULE:FREQ=DAILY"
+    + "\nEXRULE:FREQ=SECONDLY;INTERVAL=7;BYHOUR=1,2,3,4;BYMINUTE=1,2,3,4,5,6,7" * 6
+    + "\nEXRULE:FREQ=DAILY",
     "RRULE:FREQ=SECONDLY\nEXRULE:FREQ=SECONDLY;INTERVAL=2\nEXRULE:FREQ=SECONDLY;BYSECOND="
     + ",".join(map(str, range(0, 60, 2))),
     "RDATE:"

@@ -147,7 +147,7 @@ class RRule:
         parts, and rules whose instances all fall into skipped gaps). ``checkpoint`` saves counting from DTSTART.
 
         Raises ``InvalidRecurrence`` for a naive ``after``, for COUNT that cannot be followed so far without a
-        checkpoint, and where EXRULE excludes too many instances in a row.
+        checkpoint, and where EXRULE or EXDATE excludes too many instances in a row.
         """
         least = to_seconds(utc_instant("after", after)) + 1
         at, counts = self._known(checkpoint)
@@ -276,7 +276,8 @@ def _branch(rrule: RRule, rule: Rule) -> Branch:
         series = DayRule(rule, start, easter_day)
         lone = _second_pass(rrule, zone) and series.next_civil(start) == start
     until = _end(rule, zone)
-    walk = Walk(series, zone, gap=rrule.gap, fold=rrule.fold, floor=instant, until=until, lone=lone)
+    company = len(rrule.rules) + len(rrule.exrules)
+    walk = Walk(series, zone, gap=rrule.gap, fold=rrule.fold, floor=instant, until=until, lone=lone, company=company)
     return Branch(walk, rule.count, until)
 
 

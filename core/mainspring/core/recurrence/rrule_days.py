@@ -256,6 +256,10 @@ class DayRule:
                 return base + found if base + found < end else None
         return None
 
+    def has(self, moment: int, offset: int) -> bool:
+        """Tell whether this is a moment of the rule."""
+        return self.first(moment, moment + 1, offset) == moment
+
     def blocks(self, start: int, end: int, offset: int) -> Iterator[Block]:
         """Give the moments from ``start`` to before ``end``."""
         start = max(start, self.start)

@@ -18,7 +18,7 @@ a day mask, a set of slots in the day, and a residue of the slot number that INT
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from math import gcd
 from typing import Final
@@ -40,7 +40,8 @@ from mainspring.core.recurrence.rrule_plans import MAX_RUN, Block, DayTimes, Run
 UNITS: Final = {"HOURLY": 3600, "MINUTELY": 60, "SECONDLY": 1}
 
 _MAX_RUNS: Final = 2_048  # kept for one rule; all residues together have as many moments as one day
-_MAX_RESIDUES: Final = 8_640
+_MAX_RESIDUES: Final = 8_640  # listed at once
+_IN_VAIN: Final = 100  # work after which more are, and days are asked for all at once
 _TWO_YEARS: Final = 2 * 366 * DAY_SECONDS
 _FEW_RESTS: Final = 4
 _NO_RUN: Final = Run(())
@@ -63,8 +64,8 @@ class ElapsedRule:
     """The moments of an HOURLY, MINUTELY or SECONDLY rule, in local seconds under a given offset."""
 
     __slots__ = (
-        "_anchor", "_classes", "_days", "_grids", "_interval", "_masks", "_residues", "_rest", "_runs",
-        "_slots", "_step", "_unit", "_width", "barren", "plain_step", "rule", "start", "work",
+        "_anchor", "_days", "_grids", "_interval", "_masks", "_residues", "_rest", "_runs",
+        "_slots", "_unit", "_width", "barren", "plain_step", "rule", "start", "work",
     )  # fmt: skip
 
     def __init__(self, rule: Rule, start: int, instant: int, easter: Easter) -> None:
@@ -79,7 +80,7 @@ class ElapsedRule:
         self._anchor = instant - self._rest
         self._masks = Masks(rule, easter)
         self._slots = _slots(rule, self._unit)
-        self._residues, self._classes, self._step = _residues(self._slots, self._interval, self._width)
+        self._residues: frozenset[int] | None = None
         self._grids: dict[int, tuple[_Grid, ...]] = {}
         self._days: dict[tuple[bool, int, bool, int], tuple[int, ...]] = {}
         self._runs: dict[tuple[int, int, int, int], Run] = {}
@@ -137,8 +138,23 @@ class ElapsedRule:
         return LAST_YEAR + 1
 
     def _can_meet(self, grid: _Grid) -> bool:
-        """Tell whether INTERVAL ever takes a named slot: the slots it takes in a day are all alike modulo ``_step``."""
-        return self._classes is None or grid.residue % self._step in self._classes
+        """Tell whether INTERVAL ever takes a named slot.
+
+        The slots that it takes are all alike modulo what it and the day have in common.
+        """
+        return isinstance(self._slots, range) or self._slots.meets(grid.residue, gcd(self._interval, self._width))
+
+    def _listed(self) -> frozenset[int] | None:
+        """Give the residues of the named slots modulo INTERVAL, or None where all are named or it is not worth while.
+
+        A rule of many slots soon matches: only when it has been looked for in vain are they listed.
+        """
+        slots = self._slots
+        if self._residues is not None or self._interval == 1 or isinstance(slots, range):
+            return self._residues
+        if len(slots) <= _MAX_RESIDUES or self.work > _IN_VAIN:
+            self._residues = frozenset(slot % self._interval for slot in slots)
+        return self._residues
 
     def _days_of(self, year: int) -> tuple[int, ...]:
         mask = self._masks.of(year)
@@ -153,6 +169,14 @@ class ElapsedRule:
         """Give the first moment from ``start``, not before DTSTART, to before ``end``, where ``offset`` holds."""
         found = [self._first(grid, start, end) for grid in self._grids_at(offset)]
         return min((moment for moment in found if moment is not None), default=None)
+
+    def has(self, moment: int, offset: int) -> bool:
+        """Tell whether this, not before DTSTART, is a moment of the rule where ``offset`` holds."""
+        day, time = divmod(moment, DAY_SECONDS)
+        slot, rest = divmod(time, self._unit)
+        if slot not in self._slots or not self._masks.names(day):
+            return False
+        return any(rest in grid.rests and self._takes(grid, day, slot) for grid in self._grids_at(offset))
 
     def _first(self, grid: _Grid, start: int, end: int) -> int | None:
         day, time = divmod(start, DAY_SECONDS)
@@ -181,7 +205,8 @@ class ElapsedRule:
             place = bisect_left(self._slots, least)
             return self._slots[place] if place < len(self._slots) else None
         residue = (grid.residue - day * width) % interval
-        if self._residues is not None and residue not in self._residues:
+        residues = self._listed()
+        if residues is not None and residue not in residues:
             return None
         if len(self._slots) * interval < width:
             slots = range(bisect_left(self._slots, least), len(self._slots))
@@ -196,33 +221,53 @@ class ElapsedRule:
         if self._interval > self._width:
             yield from self._strides(grid, day, last)
             return
+        residue, width = grid.residue, self._width
         for year in range(year_of(day), year_of(last) + 1):
-            first, days = year_start(year), self._days_of(year)
-            self.work += 2 + len(days) // 8
-            for place in range(bisect_left(days, day - first), bisect_left(days, last + 1 - first)):
-                slot = self._slot(grid, first + days[place], 0)
+            first, named = year_start(year), self._named(year, day, last)
+            self.work += 2 + len(named) // 8
+            if self._in_vain(residue - first * width, named):
+                continue
+            for each in named:
+                slot = self._slot(grid, first + each, 0)
                 if slot is not None:
-                    yield first + days[place], slot
+                    yield first + each, slot
+
+    def _in_vain(self, residue: int, days: Sequence[int]) -> bool:
+        """Tell whether none of these days of a year has a slot; asked of all at once where many years had none.
+
+        ``residue`` is that of January 1.
+        """
+        if self.work <= _IN_VAIN:
+            return False
+        residues, interval = self._listed(), self._interval
+        first, step = residue % interval, self._width % interval  # small numbers are quick
+        return residues is not None and residues.isdisjoint([(first - day * step) % interval for day in days])
+
+    def _named(self, year: int, day: int, last: int) -> Sequence[int]:
+        """Give the named days of a year from ``day`` to ``last``, counted from its January 1."""
+        first, days = year_start(year), self._days_of(year)
+        return days[bisect_left(days, day - first) : bisect_left(days, last + 1 - first)]
 
     def _strides(self, grid: _Grid, day: int, last: int) -> Iterator[tuple[int, int]]:
         """Do the same for an INTERVAL longer than a day.
 
         Go from period to period, or through the named days if fewer.
         """
-        interval, width = self._interval, self._width
+        residue, interval, width = grid.residue, self._interval, self._width
         for year in range(year_of(day), year_of(last) + 1):
-            start, days = calendar_of(year)[0], self._days_of(year)
-            first, end = max(day, start), min(last + 1, year_start(year + 1))
-            begin = first * width
-            numbers = range(begin + (grid.residue - begin) % interval, end * width, interval)
-            self.work += 2 + min(len(days), len(numbers)) // 4
-            if len(days) <= len(numbers):
-                named = [start + offset for offset in days if first <= start + offset < end]
-                found = ((each, (grid.residue - each * width) % interval) for each in named)
-                yield from ((each, slot) for each, slot in found if slot < width and slot in self._slots)
+            start, named = calendar_of(year)[0], self._named(year, day, last)
+            begin, end = max(day, start) * width, min(last + 1, year_start(year + 1)) * width
+            numbers = range(begin + (residue - begin) % interval, end, interval)
+            self.work += 2 + min(len(named), len(numbers)) // 4
+            slots = self._listed() or self._slots
+            if len(named) <= len(numbers):
+                if self._in_vain(residue - start * width, named):
+                    continue
+                found = ((start + each, (residue - (start + each) * width) % interval) for each in named)
+                yield from ((each, slot) for each, slot in found if slot in slots)
             else:
                 each_slot = (divmod(number, width) for number in numbers)
-                yield from ((each, slot) for each, slot in each_slot if slot in self._slots and self._masks.names(each))
+                yield from ((each, slot) for each, slot in each_slot if slot in slots and self._masks.names(each))
 
     def _day_run(self, day: int, grids: tuple[_Grid, ...]) -> Run:
         """Give all moments of a named day, in seconds from its midnight."""
@@ -234,7 +279,8 @@ class ElapsedRule:
         run = self._runs.get(key)
         if run is None:
             residues = [(grid.residue - shift) % interval for grid in grids]
-            if self._residues is not None and self._residues.isdisjoint(residues):
+            met = self._listed()
+            if met is not None and met.isdisjoint(residues):
                 return _NO_RUN
             run = self._make_run(grids, residues)
             if len(self._runs) >= _MAX_RUNS:
@@ -243,15 +289,14 @@ class ElapsedRule:
         return run
 
     def _make_run(self, grids: tuple[_Grid, ...], residues: list[int]) -> Run:
-        self.work += 2 + min(len(self._slots), self._width // self._interval) // 16
+        unit, found = self._unit, list[int]()
         if isinstance(self._slots, range) and len(grids) == 1 and len(grids[0].rests) == 1:
-            return Run(range(residues[0] * self._unit + grids[0].rests[0], DAY_SECONDS, self._interval * self._unit))
-        found = [
-            slot * self._unit + rest
-            for grid, residue in zip(grids, residues, strict=True)
-            for slot in self._slots_of(residue)
-            for rest in grid.rests
-        ]
+            return Run(range(residues[0] * unit + grids[0].rests[0], DAY_SECONDS, self._interval * unit))
+        for grid, residue in zip(grids, residues, strict=True):
+            for slot in self._slots_of(residue):
+                begin = slot * unit
+                found += [begin + rest for rest in grid.rests]
+        self.work += 2 + len(found) // 32
         return Run(tuple(sorted(found)))
 
     def _slots_of(self, residue: int) -> Iterable[int]:
@@ -351,18 +396,6 @@ def _slots(rule: Rule, unit: int) -> Slots:
         seconds = [second for second in rule.bysecond or range(60) if second < 60]
         rests = tuple(minute * 60 + second for minute in rule.byminute or range(60) for second in seconds)
     return DayTimes(rule.byhour or tuple(range(24)), rests, width)
-
-
-def _residues(slots: Slots, interval: int, width: int) -> tuple[frozenset[int] | None, frozenset[int] | None, int]:
-    """The residues of the named slots modulo INTERVAL, and modulo what INTERVAL and the day have in common.
-
-    None where all slots are named, or too many for it to be worth while: such a rule soon matches.
-    """
-    step = gcd(interval, width)
-    if interval == 1 or isinstance(slots, range) or len(slots) > _MAX_RESIDUES:
-        return None, None, step
-    classes = frozenset(slot % step for slot in slots)
-    return (frozenset(slot % interval for slot in slots) if interval <= width else None), classes, step
 
 
 def _rests(rule: Rule, unit: int, rest: int, lead: int) -> list[int]:

@@ -82,6 +82,11 @@ class DayTimes:
         hour, rest = divmod(time, self._width)
         return rest in self._rest_set and hour in self.hours
 
+    def meets(self, residue: int, step: int) -> bool:
+        """Tell whether one of the times is congruent to ``residue`` modulo ``step``."""
+        rests = {rest % step for rest in self.rests.seconds}
+        return any((residue - hour * self._width) % step in rests for hour in self.hours)
+
 
 def day_times(hours: tuple[int, ...], minutes: tuple[int, ...], seconds: tuple[int, ...]) -> DayTimes:
     """Give all times of day with one of the hours, minutes and seconds, sorted, in seconds from midnight."""

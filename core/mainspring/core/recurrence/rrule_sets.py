@@ -19,16 +19,18 @@ from mainspring.core.recurrence.rrule_masks import CYCLE_DAYS
 from mainspring.core.recurrence.rrule_parts import DAY_SECONDS
 from mainspring.core.recurrence.rrule_plans import Block, moments_of
 from mainspring.core.recurrence.rrule_stretches import LAST_SECOND, times_of, to_instant, to_seconds
-from mainspring.core.recurrence.rrule_walk import Reach, Walk, too_far
+from mainspring.core.recurrence.rrule_walk import Walk, too_far
 
 MAX_EXCLUDED: Final = 4_000
 """So many instances in a row that EXRULE excludes are looked through before a look-up gives up."""
 
+MAX_LEAPS: Final = 2_000
+"""So often are rules asked anew for what follows an EXDATE, with no instance found, before a look-up gives up."""
+
 _HORIZON: Final = CYCLE_DAYS * DAY_SECONDS
 """Where all instances of 400 years are excluded, the search ends."""
-_NEAR: Final = 8  # instants gone through one by one before a leap
-_LEAPS: Final = 32  # leaps in a row before that is tried again
 
+_NEAR: Final = 50  # instants of excluded days gone through one by one before a leap
 _SECOND: Final = timedelta(seconds=1)
 
 
@@ -47,16 +49,25 @@ class Branch:
         where COUNT reaches too far to be followed.
         """
         found = self._walk.next(least) if least <= self._until else None
-        if found is None or found > self._until or self._count is None:
-            return found if found is not None and found <= self._until else None
-        if known is not None and found > known[0] and self._walk.reach_known is None:
-            return found if known[1] + self._walk.how_many(known[0] + 1, found + 1) <= self._count else None
-        return found if self._within(found, self._walk.reach(self._count)) else None
+        if found is None or found > self._until:
+            return None
+        return found if self._is_counted(found, known) else None
 
-    def _within(self, found: int, reach: Reach) -> bool:
-        if found > reach.last and not reach.exact:
+    def has(self, instant: int, known: tuple[int, int] | None = None) -> bool:
+        """Tell whether the instant is one of the rule's: it looks at no other."""
+        return instant <= self._until and self._walk.has(instant) and self._is_counted(instant, known)
+
+    def _is_counted(self, instant: int, known: tuple[int, int] | None) -> bool:
+        """Tell whether COUNT reaches as far as an instant of the rule."""
+        if self._count is None:
+            return True
+        if known is not None and instant > known[0] and self._walk.reach_known is None:
+            left = self._count - known[1]
+            return self._walk.how_many(known[0] + 1, instant + 1, left + 1) <= left
+        reach = self._walk.reach(self._count)
+        if instant > reach.last and not reach.exact:
             raise too_far()
-        return found <= reach.last
+        return instant <= reach.last
 
     def blocks(self, least: int, end: int) -> Iterator[Block]:
         """Give the instants from ``least`` to before ``end``."""
@@ -78,43 +89,13 @@ class Branch:
         if self._count is None:
             return 0
         end = min(at, self._until) + 1
-        return min(self._count, known[1] + self._walk.how_many(known[0] + 1, end))
-
-
-class _Barred:
-    """The instants of an EXRULE, asked for in order."""
-
-    __slots__ = ("_branch", "_end", "_instants", "_leaps", "_next")
-
-    def __init__(self, branch: Branch, least: int, end: int) -> None:
-        self._branch, self._end = branch, end
-        self._instants: Iterator[int] = branch.instants(least, end)
-        self._next = next(self._instants, end)
-        self._leaps = 0
-
-    def has(self, instant: int) -> bool:
-        """Tell whether the instant is one of them; it must not be less than the one asked for before.
-
-        Goes through them one by one where they are as near to one another as what is asked for, and leaps where not.
-        """
-        if self._next < instant and not self._leaps % _LEAPS:
-            self._instants = self._instants if not self._leaps else self._branch.instants(instant, self._end)
-            for _ in range(_NEAR):
-                self._next = next(self._instants, self._end)
-                if self._next >= instant:
-                    self._leaps = 0
-                    break
-        if self._next < instant:
-            self._leaps += 1
-            found = self._branch.next(instant)
-            self._next = self._end if found is None else found
-        return self._next == instant
+        return min(self._count, known[1] + self._walk.how_many(known[0] + 1, end, self._count - known[1]))
 
 
 class InstanceSet:
     """The instants of a set."""
 
-    __slots__ = ("_branches", "_exbranches", "_exdates", "_exdays", "_rdates", "_zone")
+    __slots__ = ("_branches", "_exbranches", "_exdates", "_exdays", "_most_leaps", "_rdates", "_zone")
 
     def __init__(
         self,
@@ -128,6 +109,7 @@ class InstanceSet:
         """``rdates`` are sorted; ``exdays`` are ordinals of local days that are excluded as a whole."""
         self._branches, self._exbranches = branches, exbranches
         self._rdates, self._exdates, self._exdays, self._zone = rdates, exdates, exdays, zone
+        self._most_leaps = MAX_LEAPS // max(len(branches), 1)
 
     @property
     def branches(self) -> tuple[Branch, ...]:
@@ -137,16 +119,17 @@ class InstanceSet:
     def next(self, least: int, at: int, counts: tuple[int, ...]) -> int | None:
         """Give the first instant that is not before ``least``; ``at`` and ``counts`` come from a checkpoint, if any."""
         known = [(at, count) for count in counts] if counts else [None] * len(self.branches)
-        while True:  # each round goes past one EXDATE, of which there are so many
+        for _ in range(self._most_leaps):  # each round goes past one EXDATE
             found = self._first(least, known)
             if found is None:
                 return None
             again = self._after_excluded(found)
             if again is None:
-                if any(branch.next(found, each) == found for branch, each in self._excluding(known)):
+                if any(branch.has(found, each) for branch, each in self._excluding(known)):
                     return next(self.instants(found, LAST_SECOND + 1), None)
                 return found
             least = again
+        raise _too_many_excluded("EXDATE", MAX_LEAPS)
 
     def _excluding(self, known: Sequence[tuple[int, int] | None]) -> Iterator[tuple[Branch, tuple[int, int] | None]]:
         return zip(self._exbranches, known[len(self._branches) :], strict=True)
@@ -166,7 +149,9 @@ class InstanceSet:
             moment = to_instant(instant)
             day = (instant + offset_at(moment, self._zone) // _SECOND) // DAY_SECONDS
             if day in self._exdays:
-                return max(instant + 1, self._day_start(day + 1))
+                while day in self._exdays:
+                    day += 1
+                return max(instant + 1, self._day_start(day))
         return instant + 1 if instant in self._exdates else None
 
     def _day_start(self, day: int) -> int:
@@ -181,25 +166,53 @@ class InstanceSet:
     def instants(self, least: int, end: int) -> Iterator[int]:
         """Give the instants from ``least`` to before ``end``, in order.
 
-        Raises ``InvalidRecurrence`` when ``MAX_EXCLUDED`` in a row are excluded.
+        Raises ``InvalidRecurrence`` when ``MAX_EXCLUDED`` in a row are excluded, each found out by one question to one
+        EXRULE: several EXRULEs that take turns reach that sooner. The one that excluded the last is asked first.
         """
-        barred = [_Barred(branch, least, end) for branch in self._exbranches]
+        exbranches = list(self._exbranches)
         last = first = -1
-        in_a_row = 0
-        for instant in self._included(least, end):
+        asked = 0
+        for instant in self._not_excluded_by_date(least, end):
             if instant == last:
                 continue
             last = instant
-            if not any(bar.has(instant) for bar in barred) and self._after_excluded(instant) is None:
-                in_a_row = 0
+            place = next((place for place, branch in enumerate(exbranches) if branch.has(instant)), None)
+            if place is None:
+                asked = 0
                 yield instant
                 continue
-            first = instant if not in_a_row else first
-            in_a_row += 1
-            if in_a_row > MAX_EXCLUDED:
-                raise _too_many_excluded()
+            first = instant if not asked else first
+            asked += place + 1
+            exbranches.insert(0, exbranches.pop(place))
+            if asked > MAX_EXCLUDED:
+                raise _too_many_excluded("EXRULE", MAX_EXCLUDED)
             if instant - first > _HORIZON:
                 return
+
+    def _not_excluded_by_date(self, least: int, end: int) -> Iterator[int]:
+        """Give what RRULE and RDATE give and no EXDATE excludes; a day that is excluded as a whole is leapt over."""
+        if not (self._exdays or self._exdates):
+            yield from self._included(least, end)
+            return
+        leaps = 0
+        while least < end:
+            begin, least = least, end
+            skipped, allowed, leaps = 0, -1, leaps + 1
+            if leaps > self._most_leaps:
+                raise _too_many_excluded("EXDATE", MAX_LEAPS)
+            for instant in self._included(begin, end):
+                if instant < allowed:
+                    skipped += 1
+                    if skipped > _NEAR:
+                        least = allowed
+                        break
+                    continue
+                again = self._after_excluded(instant)
+                if again is None:
+                    skipped = leaps = 0
+                    yield instant
+                else:
+                    allowed = again
 
     def _included(self, least: int, end: int) -> Iterator[int]:
         if len(self._branches) == 1 and not self._rdates:
@@ -214,9 +227,9 @@ class InstanceSet:
         return map(to_instant, self.instants(least, end))
 
 
-def _too_many_excluded() -> InvalidRecurrence:
+def _too_many_excluded(name: str, questions: int) -> InvalidRecurrence:
     return InvalidRecurrence(
-        "EXRULE",
-        f"excludes more than {MAX_EXCLUDED} instances in a row",
+        name,
+        f"excludes too many instances in a row: none was left after {questions} questions",
         "say in the RRULE itself when it runs, e.g. with BYDAY or BYHOUR",
     )

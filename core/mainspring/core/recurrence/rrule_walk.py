@@ -27,12 +27,12 @@ from mainspring.core.recurrence.rrule_parts import DAY_SECONDS
 from mainspring.core.recurrence.rrule_plans import Block, Run, block, moments_of
 from mainspring.core.recurrence.rrule_stretches import LAST_SECOND, YEARLY_FROM, Stretch, alias, stretches
 
-_MAX_WORK: Final = 12_000  # about as many microseconds for one count
+_MAX_WORK: Final = 12_000  # about as many microseconds for the counts of one set
 _PLAIN_RUN: Final = 512
 _FEW_BLOCKS: Final = 128  # blocks that COUNT goes through before it counts by the year
 _ZERO_RUN: Final = Run((0,))
 _ZONE_WORK: Final = 15  # of that for one stretch of a zone
-_MOST_YEARS: Final = CYCLE_YEARS  # years looked into one by one without a result
+_MOST_YEARS: Final = 600  # years looked into one by one without a result, for all rules of one set; 400 for one rule
 
 
 @frozen
@@ -47,17 +47,26 @@ class Walk:
     """The instants of one rule, in whole seconds, in one zone under one policy."""
 
     __slots__ = (
-        "_barren", "_elapsed", "_fixed", "_floor", "_fold", "_gap", "_last_year", "_lone", "_plain", "_series",
-        "_years", "_zone", "reach_known",
+        "_barren", "_elapsed", "_fixed", "_floor", "_fold", "_gap", "_last_year", "_lone", "_max_work", "_most_years",
+        "_plain", "_series", "_years", "_zone", "reach_known",
     )  # fmt: skip
 
     def __init__(
-        self, series: DayRule | ElapsedRule, zone: ZoneInfo, *, gap: Gap, fold: Fold, floor: int, until: int, lone: bool
+        self,
+        series: DayRule | ElapsedRule,
+        zone: ZoneInfo,
+        *,
+        gap: Gap,
+        fold: Fold,
+        floor: int,
+        until: int,
+        lone: bool,
+        company: int,
     ) -> None:
         """``floor`` is the least instant that may come out, DTSTART's own, and ``until`` the greatest.
 
         ``lone`` says that it is an instance though its local time stands for another instant: DTSTART was given as the
-        second pass of a fold.
+        second pass of a fold. ``company`` is the number of rules in the set, which share the bounds.
         """
         self._series, self._zone, self._gap, self._fold = series, zone, gap, fold
         self._elapsed = isinstance(series, ElapsedRule)
@@ -67,6 +76,8 @@ class Walk:
         self._last_year = year_of(min(until, LAST_SECOND) // DAY_SECONDS)
         self._barren = isinstance(series, ElapsedRule) and series.barren
         self._lone = lone
+        self._max_work = _MAX_WORK // company
+        self._most_years = min(CYCLE_YEARS, _MOST_YEARS // company)
         self.reach_known: Reach | None = None
         self._years: dict[tuple[object, ...], int] = {}
 
@@ -86,7 +97,7 @@ class Walk:
 
     def _search(self, least: int) -> int | None:
         year = year_of(least // DAY_SECONDS)
-        for _ in range(_MOST_YEARS):
+        for _ in range(self._most_years):
             for stretch in self._stretches(year):
                 found = self._in_stretch(stretch, least)
                 if found is not None:
@@ -113,6 +124,22 @@ class Walk:
             moved = next(self._gap_instants(stretch, least, LAST_SECOND + 1 if found is None else found), None)
             found = found if moved is None else moved
         return found
+
+    def has(self, instant: int) -> bool:
+        """Tell whether the rule, COUNT left out of account, has this very instant."""
+        if instant < self._floor or self._barren:
+            return False
+        if self._plain:
+            return (instant - self._floor) % self._plain == 0
+        if self._lone and instant == self._floor:
+            return True
+        return any(self._has_here(stretch, instant) for stretch in self._stretches(year_of(instant // DAY_SECONDS)))
+
+    def _has_here(self, stretch: Stretch, instant: int) -> bool:
+        moment = instant + stretch.offset
+        if stretch.start <= moment < stretch.end and self._series.has(moment, stretch.offset):
+            return True
+        return stretch.gap_start < stretch.gap_end and instant in self._gap_instants(stretch, instant, instant + 1)
 
     def _gap_instants(self, stretch: Stretch, least: int, end: int) -> Iterator[int]:
         """Give the instants from ``least`` to before ``end`` that the moments of the gap before a stretch stand for."""
@@ -176,8 +203,8 @@ class Walk:
                 if low < high:
                     yield base - offset, run, low, high
 
-    def how_many(self, least: int, end: int) -> int:
-        """Count the instants from ``least`` to before ``end``; COUNT is left out of account.
+    def how_many(self, least: int, end: int, enough: int) -> int:
+        """Count the instants from ``least`` to before ``end``, at least to ``enough`` if there are as many.
 
         Raises ``InvalidRecurrence`` when that is too much work.
         """
@@ -186,9 +213,11 @@ class Walk:
             return 0
         if self._plain:
             return (end - 1 - self._floor) // self._plain - (least - 1 - self._floor) // self._plain
-        total, allowed = 0, self._series.work + _MAX_WORK
+        total, allowed = 0, self._series.work + self._max_work
         for year in range(year_of(least // DAY_SECONDS), year_of((end - 1) // DAY_SECONDS) + 1):
             total += self._of_year(year, least, end)
+            if total >= enough:
+                break
             if self._series.work > allowed:
                 raise too_far()
         return total
@@ -202,7 +231,7 @@ class Walk:
     def _find_reach(self, count: int) -> Reach:
         if self._plain:
             return Reach(min(LAST_SECOND, self._floor + (count - 1) * self._plain), True)
-        total, last, allowed = 0, self._floor, self._series.work + _MAX_WORK // 4
+        total, last, allowed = 0, self._floor, self._series.work + self._max_work // 4
         for number, (base, run, low, high) in enumerate(self.blocks(self._floor, LAST_SECOND + 1)):
             total += high - low
             if total >= count:
@@ -213,7 +242,7 @@ class Walk:
         return Reach(LAST_SECOND, True)
 
     def _count_years(self, count: int, known: int) -> Reach:
-        total, allowed = 0, self._series.work + _MAX_WORK
+        total, allowed = 0, self._series.work + self._max_work
         for year in range(year_of(self._floor // DAY_SECONDS), LAST_YEAR + 1):
             begin, end = year_start(year) * DAY_SECONDS, year_start(year + 1) * DAY_SECONDS
             found = self._of_year(year, begin, end)
