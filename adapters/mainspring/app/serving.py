@@ -19,6 +19,7 @@ from mainspring.adapters.executors.registry import FunctionRegistry
 from mainspring.adapters.operations import Operations
 from mainspring.adapters.storages.asynchronous_directory import AsyncDirectoryOver
 from mainspring.app.delivery import Delivery
+from mainspring.app.protocol import BoundedProtocol
 from mainspring.app.wiring import Store, make_executor, worker_name
 from mainspring.core.errors import InvalidInput
 
@@ -133,6 +134,7 @@ class Server:
         server = _Uvicorn(
             uvicorn.Config(
                 make_application(service),
+                http=BoundedProtocol,
                 log_config=None,
                 access_log=False,
                 server_header=False,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import http.client
+import http.server
 import json
 import threading
 from collections.abc import Mapping
@@ -126,3 +127,50 @@ class Api(AbstractContextManager["Api"]):
             return Reply(response.status, found, response.read())
         finally:
             connection.close()
+
+
+@frozen
+class Got:
+    """A delivery as it came in."""
+
+    path: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Receiver(AbstractContextManager["Receiver"]):
+    """Takes deliveries on a loopback address in a thread of its own; below ``/fails`` it answers 500 with an echo."""
+
+    def __init__(self) -> None:
+        self.requests: list[Got] = []
+        received = self.requests
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
+                received.append(Got(self.path, dict(self.headers.items()), body))
+                fails = self.path.startswith("/fails")
+                said = repr(dict(self.headers)).encode() + body if fails else b"ok"
+                self.send_response(500 if fails else 200)
+                self.send_header("Content-Length", str(len(said)))
+                self.end_headers()
+                self.wfile.write(said)
+
+            def log_message(self, format: str, *args: object) -> None:
+                """Keep quiet."""
+
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._thread = threading.Thread(target=self._server.serve_forever)
+
+    def __enter__(self) -> Receiver:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._server.shutdown()
+        self._thread.join(20)
+        self._server.server_close()
+
+    def url(self, path: str) -> str:
+        """The URL of a path."""
+        return f"http://127.0.0.1:{self._server.server_address[1]}{path}"

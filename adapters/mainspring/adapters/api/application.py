@@ -197,7 +197,7 @@ async def _raw_body(request: Request, operation: Operation) -> bytes:
 
 
 def _too_large(most: int) -> Refusal:
-    return refuse(413, f"the body is too large; use at most {most} bytes", {"Connection": "close"})
+    return refuse(413, f"the body is too large; use at most {most} bytes")
 
 
 def _body(raw: bytes, request: Request, operation: Operation) -> Any:

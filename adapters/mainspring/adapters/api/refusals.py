@@ -89,7 +89,8 @@ def problem_of(error: InvalidInput, path: str | None = None) -> Problem:
         if param == place and error.what.endswith(ending):
             return Problem(message=text, param=param, hint=error.cure)
     label = param.replace(".", " ").replace("_", " ")
-    return Problem(message=f"{label[:1].upper()}{label[1:]}: {_legible(error.what)}", param=param, hint=error.cure)
+    several = None if " " in param else param  # "cron, rrule or every" is no parameter's name
+    return Problem(message=f"{label[:1].upper()}{label[1:]}: {_legible(error.what)}", param=several, hint=error.cure)
 
 
 def refusal_of(error: MainspringError) -> Refusal:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Final
 
@@ -16,18 +18,20 @@ from mainspring.adapters.api.models import (
     ScheduleFilter,
 )
 from mainspring.adapters.api.operation import Answer, Asked, Operation
+from mainspring.adapters.api.refusals import Refusal, problem_of
 from mainspring.adapters.api.show import plan_view, preview_view, schedule_view, slot_view
 from mainspring.adapters.api.tasks import CURSOR
 from mainspring.adapters.api.views import EventView, PlanView, PreviewView, ScheduleView, SlotView
 from mainspring.adapters.operations.changes import given
 from mainspring.core.commands import Unset
-from mainspring.core.errors import NotFound
+from mainspring.core.errors import InvalidRecurrence, NotFound
 from mainspring.core.preview import preview
 from mainspring.core.queue import queue_ref
 from mainspring.core.schedule import Schedule
 
 MAX_SLOTS: Final = 1_000
 MAX_PREVIEW: Final = 1_000
+_OF_RULES: Final = frozenset({"dtstart", "timezone", "every", "gap", "fold", "days", "seconds"})
 PREVIEW_FOR: Final = timedelta(days=31)
 MAX_PREVIEW_FOR: Final = timedelta(days=3_660)
 
@@ -39,6 +43,19 @@ async def own_schedule(asked: Asked) -> Schedule:
     if schedule.project != asked.project:
         raise NotFound("schedule", wanted)
     return schedule
+
+
+@contextmanager
+def _rule_named(body: NewSchedule | ScheduleChange) -> Generator[None]:
+    """What is wrong inside the text of a rule is wrong with the field that holds it."""
+    try:
+        yield
+    except InvalidRecurrence as error:
+        place = error.field.lower()
+        if place not in _OF_RULES:
+            named = [name for name in ("cron", "rrule", "every") if isinstance(getattr(body, name), str)]
+            place = named[0] if named else place
+        raise Refusal(422, [problem_of(error, place)]) from None
 
 
 async def list_schedules(asked: Asked) -> Answer:
@@ -53,7 +70,9 @@ async def create_schedule(asked: Asked) -> Answer:
     body: NewSchedule = asked.body
     retry = await asked.service.projects.retry_of(asked.project)
     request = asking.new_schedule(body, asked.project, retry)
-    return Answer(value=schedule_view(await asked.service.operations.create_schedule(request)))
+    with _rule_named(body):
+        schedule = await asked.service.operations.create_schedule(request)
+    return Answer(value=schedule_view(schedule))
 
 
 async def get_schedule(asked: Asked) -> Answer:
@@ -68,7 +87,8 @@ async def change_schedule(asked: Asked) -> Answer:
     schedule = await own_schedule(asked)
     change = asking.schedule_change(body)
     if given(change):
-        schedule = await operations.edit_schedule(schedule.id, change)
+        with _rule_named(body):
+            schedule = await operations.edit_schedule(schedule.id, change)
     if not isinstance(body.paused, Unset):
         switch = operations.pause_schedule if body.paused else operations.resume_schedule
         schedule = await switch(schedule.id)
