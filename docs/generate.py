@@ -1,10 +1,12 @@
-"""Write the pages and pictures that follow from the code: run it after a change of the task machine.
+"""Write the pages, pictures and lines that follow from the code: run it after a change of the task machine.
 
 ``tests/docs/test_generated.py`` fails while a file is stale.
 
 * ``reference/states.md``: every state, event and transition, from ``mainspring.core``.
 * ``_static/task-machine.svg``: the same as a picture. The places are drawn by hand (``PLACES``, ``ROUTES``), the
   arrows and their names come from ``TRANSITIONS``: an arrow without a route, or a route without an arrow, is an error.
+* The lines that name statuses elsewhere (``LINES``): the checks of the SQL schemas, the API's enumeration, the choices
+  of the command line. A schema that was released gets its new line by a further step, not here.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from typing import Final, get_args
 import attrs
 
 from mainspring.core.commands import Command
-from mainspring.core.events import EVENTS, UNRECORDED, Event
+from mainspring.core.events import EVENTS, UNRECORDED, Event, LeaseExtended, RunStarted, TaskRequeued
 from mainspring.core.machine import TRANSITIONS
 from mainspring.core.states import (
     API_STATUS,
@@ -36,6 +38,8 @@ from mainspring.core.states import (
 )
 
 HERE: Final = Path(__file__).resolve().parent
+ADAPTERS: Final = HERE.parent / "adapters" / "mainspring" / "adapters"
+CLI: Final = HERE.parent / "cli" / "mainspring" / "cli"
 
 COMMANDS: Final[tuple[type, ...]] = get_args(Command)
 
@@ -281,12 +285,62 @@ def _transition_rows() -> Iterator[tuple[str, ...]]:
             yield (f"`{source.__name__}`", f"`{event.__name__}`", f"`{target.__name__}`")
 
 
+# --- lines of other files ------------------------------------------------------------------------------------------
+
+
+def statuses(event: type[Event] | None = None) -> tuple[str, ...]:
+    """Name the statuses in which ``event`` may happen (None: all), as stored, in the table's order."""
+    return tuple(state.status for state, edges in TRANSITIONS.items() if event is None or event in edges)
+
+
+def _listed(names: tuple[str, ...], quote: str = "'") -> str:
+    return ", ".join(f"{quote}{name}{quote}" for name in dict.fromkeys(names))
+
+
+def lines() -> dict[Path, list[tuple[str, tuple[str, ...], str]]]:
+    """Say of each file which lines follow from the table: how each begins, what it names, how it ends.
+
+    What is waiting can be started, what is held can be held on to, what has ended can be requeued.
+    """
+    waiting, held, ended = statuses(RunStarted), statuses(LeaseExtended), statuses(TaskRequeued)
+    shown = _listed(tuple(API_STATUS[name] for name in statuses()), '"')
+    due, lease = "    CHECK ((due IS NOT NULL) = (status ", "    CHECK ((lease_until IS NOT NULL) = (status "
+    return {
+        ADAPTERS / "storages" / "sqlite" / "schema" / "0001.sql": [
+            ("        CHECK (status IN (", (_listed(statuses()),), ")),"),
+            (due, (f"= {_listed(waiting)}",), " AND quarantined IS NULL)),"),
+            (lease, (f"IN ({_listed(held)})",), " AND quarantined IS NULL)),"),
+            ("    CHECK ((ended_at IS NOT NULL) = (status ", (f"IN ({_listed(ended)})",), "))"),
+        ],
+        ADAPTERS / "storages" / "postgres" / "schema" / "0001.sql": [
+            ("    status text NOT NULL CHECK (status IN (", (_listed(waiting + held), _listed(ended)), ")),"),
+            (due, (f"= {_listed(waiting)}",), " AND NOT quarantined)),"),
+            (lease, (f"<> {_listed(waiting)}",), " AND NOT quarantined))"),
+        ],
+        ADAPTERS / "api" / "models.py": [("Status: TypeAlias = Literal[", (shown,), "]")],
+        CLI / "commands" / "task.py": [("STATUSES: Final = (", (_listed(statuses(), '"'),), ")")],
+    }
+
+
+def relined(path: Path) -> str:
+    """Give the text of a file with its lines as they should be."""
+    text = path.read_text(encoding="utf-8")
+    for start, names, end in lines()[path]:
+        parts = re.split(rf"(?m)^{re.escape(start)}.*{re.escape(end)}$", text)
+        if len(parts) != len(names) + 1:
+            raise SystemExit(f"docs/generate.py: {path.name} has {len(parts) - 1} lines {start!r}, not {len(names)}")
+        made = [f"{start}{named}{end}" for named in names]
+        text = "".join(piece for pair in zip(parts, [*made, ""], strict=True) for piece in pair)
+    return text
+
+
 def files() -> dict[Path, str]:
     """Give every generated file with the text that it should have."""
     return {
         HERE / "reference" / "states.md": page(),
         HERE / "reference" / "api.md": api_page(),
         HERE / "_static" / "task-machine.svg": picture(),
+        **{path: relined(path) for path in lines()},
     }
 
 

@@ -42,6 +42,33 @@ def test_the_picture_names_every_state_and_every_event(generate: ModuleType) -> 
     assert {state.__name__ for state in STATES} | {event.__name__ for event in EVENTS} <= texts
 
 
+def test_every_list_of_statuses_follows_from_the_table(generate: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new state makes the checks of both schemas, the API's enumeration and the command line's choices stale."""
+    from mainspring.core.events import RunStarted
+    from mainspring.core.states import Running
+
+    class Parked:
+        status = "parked"
+
+    monkeypatch.setattr(generate, "TRANSITIONS", {**generate.TRANSITIONS, Parked: {RunStarted: Running}})
+    monkeypatch.setattr(generate, "API_STATUS", {**generate.API_STATUS, "parked": "stored"})
+    for path in generate.lines():
+        before, after = path.read_text(encoding="utf-8"), generate.relined(path)
+        new = set(after.splitlines()) - set(before.splitlines())
+        assert new, path
+        assert all("parked" in line or '"stored"' in line for line in new)
+
+
+def test_a_line_that_is_not_there_is_missed(generate: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody who writes it otherwise hears of it: it would not follow from the table any more."""
+    for path, found in generate.lines().items():
+        monkeypatch.setattr(
+            generate, "lines", lambda path=path, found=found: {path: [("    NOTHING (", ("",), ")"), *found]}
+        )
+        with pytest.raises(SystemExit, match="has 0 lines"):
+            generate.relined(path)
+
+
 def test_a_new_arrow_without_a_route_is_refused(generate: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     """The picture cannot silently omit a transition."""
     from mainspring.core.events import TaskFailed

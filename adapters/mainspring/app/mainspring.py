@@ -185,7 +185,7 @@ class SyncMainspring(SyncOperations):
         request = self._register.task_request(target, options)
         if connection is None:
             return self.create_task(request)
-        inside = SyncOperations(self._store.within(connection), self._entropy, self._check)
+        inside = SyncOperations(self._store.within(connection), self._entropy, self._check, self._retry)
         return inside.create_task(request)
 
     def schedule(self, target: Target, **options: Unpack[ScheduleOptions]) -> Schedule:
@@ -284,7 +284,7 @@ class Mainspring(Operations):
         request = self._register.task_request(target, options)
         if connection is None:
             return await self.create_task(request)
-        inside = Operations(self._store.within_async(connection), self._entropy, self._check)
+        inside = Operations(self._store.within_async(connection), self._entropy, self._check, self._retry)
         return await inside.create_task(request)
 
     async def schedule(self, target: Target, **options: Unpack[ScheduleOptions]) -> Schedule:

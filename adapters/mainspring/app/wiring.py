@@ -103,6 +103,8 @@ def _later(open_it: Callable[[], Store]) -> Store:
         cast("Directory", _Later(lambda: store().directory)),
         cast("Wakeups", _Later(lambda: store().wakeups)),
         release,
+        within=lambda connection: store().within(connection),
+        within_async=lambda connection: store().within_async(connection),
     )
 
 

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,8 @@ import sqlalchemy
 from psycopg.rows import dict_row
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from mainspring.app import Mainspring
+from mainspring.app import Fixed, Mainspring
+from mainspring.app.wiring import unopened
 from mainspring.core.errors import Conflict, InvalidInput
 from mainspring.core.ports import TaskQuery
 from mainspring.testing import Testing
@@ -82,6 +84,23 @@ def test_a_task_goes_with_its_transaction(app: Mainspring, postgres_url: str) ->
             place(app, connection, 4)
         place(app, connection, 5)
     assert (stored(app), orders(postgres_url)) == (["order-3", "order-5"], [3, 5])
+
+
+def test_a_task_of_a_transaction_is_made_by_the_rules_of_the_app(postgres_url: str) -> None:
+    """Its project's retry policy holds; and also an app that opens its store late takes part."""
+    with unopened():
+        late = Mainspring(postgres_url, retry="fixed(5s, attempts=3)")
+    with late, psycopg.connect(postgres_url) as connection:
+        late.task("ship")(ship)
+        made = late.sync.enqueue("ship", arguments={"order": 1}, connection=connection)
+        assert made.retry == Fixed(delay=timedelta(seconds=5), attempts=3)
+
+        async def awaited() -> None:
+            async with await psycopg.AsyncConnection.connect(postgres_url) as own:
+                again = await late.enqueue("ship", arguments={"order": 2}, connection=own)
+                assert again.retry == made.retry
+
+        asyncio.run(awaited())
 
 
 def test_a_killed_caller_leaves_nothing(app: Mainspring, postgres_url: str) -> None:
