@@ -1,4 +1,4 @@
-"""The same storage twice: memory and SQLite under one clock, asked the same, and held against one another."""
+"""The same storage several times: memory, SQLite and Postgres under one clock, asked the same, and compared."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 from attrs import define, evolve, field, frozen
 
 from mainspring.adapters.storages.memory import MemoryStorage
+from mainspring.adapters.storages.postgres import PostgresStorage
 from mainspring.adapters.storages.sqlite import SqliteStorage
 from mainspring.core.errors import MainspringError
 from mainspring.core.events import Event
@@ -28,6 +29,7 @@ from mainspring.core.queue import Queue
 from mainspring.core.schedule import Schedule, ScheduleEvent, Slot
 from mainspring.core.task import Task
 from support.builders import NOW
+from support.postgres import empty
 
 PROJECTS = ("default", "other")
 EVERY_SLOT = 1_000_000
@@ -120,42 +122,61 @@ def answer_of(job: Job, storage: Storage) -> Any:
 
 @define
 class Pair:
-    """Memory and SQLite. ``both`` asks both the same and gives their one answer."""
+    """Memory, SQLite and, where a server is named, Postgres. ``both`` asks all the same and gives their one answer."""
 
     path: Path
+    database: str | None = None
     clock: ManualClock = field(factory=ManualClock)
     memory: MemoryStorage = field(init=False)
     sqlite: SqliteStorage = field(init=False)
+    postgres: PostgresStorage | None = field(init=False, default=None)
     schedule_ids: set[ScheduleId] = field(factory=set)
 
     def __attrs_post_init__(self) -> None:
         self.memory = MemoryStorage(clock=self.clock)
         self.sqlite = SqliteStorage(self.path, clock=self.clock)
+        if self.database is not None:
+            self.postgres = PostgresStorage(self.database, clock=self.clock)
+            empty(self.database)
+
+    @property
+    def storages(self) -> Mapping[str, Storage]:
+        """All of them by name; memory is the first."""
+        named: dict[str, Storage] = {"memory": self.memory, "SQLite": self.sqlite}
+        return named if self.postgres is None else {**named, "Postgres": self.postgres}
 
     def both(self, job: Job) -> Any:
-        """Ask both; the answer may be an error."""
-        answers = [answer_of(job, storage) for storage in (self.memory, self.sqlite)]
-        one, other = map(plain, answers)
-        assert one == other, f"memory answers {one}, SQLite {other}"
-        return answers[0]
+        """Ask all; the answer may be an error."""
+        answers = {name: answer_of(job, storage) for name, storage in self.storages.items()}
+        expected = plain(answers["memory"])
+        for name, answer in answers.items():
+            assert plain(answer) == expected, f"memory answers {expected}, {name} {plain(answer)}"
+        return answers["memory"]
 
     def picture(self) -> Picture:
-        """What both hold: the same."""
+        """What all of them hold: the same."""
         known = frozenset(self.schedule_ids)
-        one, other = picture_of(self.memory, known), picture_of(self.sqlite, known)
-        for name in Picture.__attrs_attrs__:
-            assert getattr(one, name.name) == getattr(other, name.name), f"they differ in {name.name}"
-        return one
+        pictures = {name: picture_of(storage, known) for name, storage in self.storages.items()}
+        expected = pictures["memory"]
+        for name, found in pictures.items():
+            for part in Picture.__attrs_attrs__:
+                assert getattr(found, part.name) == getattr(expected, part.name), f"{name} differs in {part.name}"
+        return expected
 
     def reopen(self) -> None:
-        """Close the file and open it again."""
+        """Close the file and the connections, and open them again."""
         self.sqlite.close()
         self.sqlite = SqliteStorage(self.path, clock=self.clock)
+        if self.postgres is not None and self.database is not None:
+            self.postgres.close()
+            self.postgres = PostgresStorage(self.database, clock=self.clock)
 
     def close(self) -> None:
-        """Check the file, and close both."""
-        report = self.sqlite.doctor()
-        assert report.faults == ()
+        """Check what can be checked, and close all."""
+        assert self.sqlite.doctor().faults == ()
         assert self.sqlite.quarantined() == ()
-        self.memory.close()
-        self.sqlite.close()
+        if self.postgres is not None:
+            assert self.postgres.doctor().faults == ()
+            assert self.postgres.quarantined() == ()
+        for storage in self.storages.values():
+            storage.close()

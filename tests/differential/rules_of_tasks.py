@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from attrs import evolve
 from hypothesis import strategies as st
@@ -50,10 +50,13 @@ def lose(task: Task, at: datetime) -> Decision:
 class TaskRules(RuleBasedStateMachine):
     """One pair of storages, and what is asked of it about tasks and queues."""
 
+    database: ClassVar[str | None] = None
+    """The Postgres database that is the third one of the pair, if there is one."""
+
     def __init__(self) -> None:
         super().__init__()
         self.folder = tempfile.TemporaryDirectory(prefix="mainspring-")
-        self.pair = Pair(Path(self.folder.name) / "s.db")
+        self.pair = Pair(Path(self.folder.name) / "s.db", self.database)
         self.ledger = Ledger()
         self.number = 0
         self.known: list[Task] = []
@@ -164,7 +167,7 @@ class TaskRules(RuleBasedStateMachine):
     @rule(number=st.integers(0, 2))
     def take_and_fail(self, number: int) -> None:
         """An error of the step: nothing is written, not the queue's log either, and all can be taken later."""
-        before, calls = self.picture, {id(self.pair.memory): 0, id(self.pair.sqlite): 0}
+        before, calls = self.picture, {id(storage): 0 for storage in self.pair.storages.values()}
 
         def job(storage: Storage) -> Taken:
             def step(task: Task, at: datetime) -> Decision:

@@ -1,4 +1,4 @@
-"""Memory and SQLite side by side, with everything that can be asked of a storage mixed: they hold and answer the same.
+"""Memory, SQLite and Postgres side by side, with all that can be asked of a storage mixed: they are one storage.
 
 After every step all that can be read is compared, and held against the invariants.
 """
@@ -14,7 +14,19 @@ from differential.rules_of_schedules import ScheduleRules
 pytestmark = pytest.mark.timeout(7_200)  # HYPOTHESIS_PROFILE=long lives 2,500 lives
 
 
+def _examples(share: int) -> int:
+    return max(10, settings.default.max_examples // share) if settings.default else 10
+
+
 def test_memory_and_sqlite_are_one_storage() -> None:
     """Whatever is asked of them, in whatever order, with the clock that the test moves."""
-    examples = max(10, settings.default.max_examples // 2) if settings.default else 10
-    run_state_machine_as_test(ScheduleRules, settings=settings(max_examples=examples, stateful_step_count=50))
+    run_state_machine_as_test(ScheduleRules, settings=settings(max_examples=_examples(2), stateful_step_count=50))
+
+
+def test_postgres_is_that_storage_too(postgres_url: str) -> None:
+    """The same as a third one: its clock is overridden by the one that the test moves."""
+
+    class Rules(ScheduleRules):
+        database = postgres_url
+
+    run_state_machine_as_test(Rules, settings=settings(max_examples=_examples(5), stateful_step_count=50))

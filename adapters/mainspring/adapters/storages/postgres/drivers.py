@@ -11,8 +11,8 @@ import psycopg
 
 from mainspring.adapters.storages.postgres.faults import ATTEMPTS, may_try_again, unavailable
 from mainspring.adapters.storages.postgres.texts import Operation, Row, Statement
-from mainspring.adapters.storages.postgres.work import Work
-from mainspring.core.errors import Unavailable
+from mainspring.adapters.storages.postgres.work import Overtaken, Work
+from mainspring.core.errors import MainspringError, Unavailable
 
 T = TypeVar("T")
 
@@ -26,7 +26,12 @@ _PAUSE_SECONDS: Final = 0.002
 
 def written(work: Work, job: Job[T]) -> Operation[T]:
     """Do a job and make its writes, in a transaction that is there already."""
-    result = yield from job(work)
+    try:
+        result = yield from job(work)
+    except MainspringError:
+        if work.trusting:  # an earlier refusal may be hidden: look at everything, so that the first one is raised
+            raise Overtaken from None
+        raise
     yield from work.flush()
     return result
 

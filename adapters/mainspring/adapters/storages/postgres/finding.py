@@ -103,7 +103,7 @@ def _conditions(query: TaskQuery) -> tuple[str, str, list[object]]:
     wanted = query.statuses or LIVE_STATUSES | TERMINAL_STATUSES
     if query.ended_before is not None:
         wanted &= TERMINAL_STATUSES
-    source = _LIVE if wanted <= LIVE_STATUSES else _ENDED if wanted <= TERMINAL_STATUSES else _ANY
+    source = _ENDED if wanted <= TERMINAL_STATUSES else _LIVE if wanted <= LIVE_STATUSES else _ANY
     conditions = "t.project = %s AND t.quarantined IS NULL"
     values: list[object] = [query.project]
     if query.statuses or query.ended_before is not None:

@@ -85,17 +85,17 @@ CANDIDATES: Final = f"""
 WITH clock AS MATERIALIZED (SELECT %s::bigint AS now),
 a AS MATERIALIZED (SELECT %s::text AS project, %s::text AS queue, %s::bigint AS share),
 keyed AS MATERIALIZED (
-    SELECT p.* FROM a CROSS JOIN unnest(%s::text[]) AS k (key) CROSS JOIN LATERAL (
+    SELECT k.line, p.* FROM a CROSS JOIN unnest(%s::text[]) WITH ORDINALITY AS k (key, line) CROSS JOIN LATERAL (
         SELECT l.id, l.rank, l.due, l.version, l.state, l.edition FROM {{s}}.live l
         WHERE {_OF_QUEUE} AND l.key = k.key AND l.key IS NOT NULL AND l.due <= (SELECT now FROM clock)
         ORDER BY l.rank, l.due, l.id LIMIT a.share FOR UPDATE SKIP LOCKED
     ) p
 ),
-keyless AS MATERIALIZED (SELECT p.* FROM a CROSS JOIN LATERAL ({_due_by_lane("AND l.key IS NULL", "a.share")}) p)
-SELECT s.rank, s.due, s.id::text, s.version, s.state, {BODY}
+keyless AS MATERIALIZED (SELECT NULL::bigint AS line, p.* FROM a CROSS JOIN LATERAL ({_due_by_lane("AND l.key IS NULL", "a.share")}) p)
+SELECT s.line, s.rank, s.due, s.id::text, s.version, s.state, {BODY}
 FROM (SELECT * FROM keyed UNION ALL SELECT * FROM keyless) s LEFT JOIN {{s}}.tasks t ON t.id = s.id
 """
-"""Lock the first due tasks of each key of a gated queue."""
+"""Lock the first due tasks of each key of a gated queue, and of those without a key; ``line`` is which key it is."""
 
 GET: Final = "SELECT body FROM {s}.queues WHERE project = %s AND name = %s"
 ALL: Final = "SELECT project, name, body FROM {s}.queues ORDER BY project, name"

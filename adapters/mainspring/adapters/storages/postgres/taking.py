@@ -109,7 +109,8 @@ def _pass_gate(work: Work, queue: Queue, share: int, step: TaskStep, gate: Gate)
         turns = queue.last_turns
         keys = sorted(keys, key=lambda key: (key in turns, turns.get(key, work.now), key))[:MAX_KEYS_SEEN]
     rows = yield work.sql(queue_sql.CANDIDATES), (now, ref.project, ref.name, share, keys)
-    tasks = yield from _readable(work, [row[2:] for row in sorted(rows, key=lambda row: row[:3])])
+    rows.sort(key=lambda row: (len(keys) + 1 if row[0] is None else row[0], *row[1:4]))
+    tasks = yield from _readable(work, [row[3:] for row in rows])
     admission = gate(QueueView(queue=queue, running=running), tasks, work.now, share)
     if admission.queue != queue:
         put_queue(work, admission.queue)

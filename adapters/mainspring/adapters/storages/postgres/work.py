@@ -83,6 +83,11 @@ class Work:
         self._ids: dict[str, bool] = {}
         self._deferred: list[tuple[str, tuple[object, ...], int | None]] = []
 
+    @property
+    def trusting(self) -> bool:
+        """Whether there are new tasks whose ids were not looked up: the database will say if one exists."""
+        return bool(self._fresh) and not self.careful
+
     # --- the clock -------------------------------------------------------------------------------------------------
 
     @property
