@@ -10,12 +10,12 @@ from datetime import timedelta
 
 import psycopg
 import pytest
+from support.port import creations, take, take_async
 
 from adapters.storages.making import new_task, start
 from mainspring.adapters.storages.postgres import AsyncPostgresStorage, PostgresStorage, PostgresWakeups
 from mainspring.adapters.storages.postgres.wakeups import GAP
 from mainspring.core.states import Pending
-from support.port import creations, take, take_async
 
 DAY = timedelta(days=1)
 

@@ -91,7 +91,9 @@ keyed AS MATERIALIZED (
         ORDER BY l.rank, l.due, l.id LIMIT a.share FOR UPDATE SKIP LOCKED
     ) p
 ),
-keyless AS MATERIALIZED (SELECT NULL::bigint AS line, p.* FROM a CROSS JOIN LATERAL ({_due_by_lane("AND l.key IS NULL", "a.share")}) p)
+keyless AS MATERIALIZED (
+    SELECT NULL::bigint AS line, p.* FROM a CROSS JOIN LATERAL ({_due_by_lane("AND l.key IS NULL", "a.share")}) p
+)
 SELECT s.line, s.rank, s.due, s.id::text, s.version, s.state, {BODY}
 FROM (SELECT * FROM keyed UNION ALL SELECT * FROM keyless) s LEFT JOIN {{s}}.tasks t ON t.id = s.id
 """

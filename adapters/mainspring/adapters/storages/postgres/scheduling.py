@@ -192,9 +192,10 @@ class _Planning:
     def _write(self, before: Schedule, plan: Plan) -> Operation[None]:
         """Write a plan; what can be refused comes before anything that stays."""
         work = self._work
-        slots = self._last_of_each(plan.slots)
         if plan.schedule.name != before.name or plan.schedule.project != before.project:
             yield from _check_name(work, plan.schedule)
+        yield from work.check_new(plan.tasks)
+        slots = self._last_of_each(plan.slots)
         yield from work.insert(plan.tasks)
         work.put_schedule(plan.schedule)
         if slots:

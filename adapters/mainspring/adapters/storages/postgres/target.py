@@ -102,7 +102,7 @@ def read_target(url: str) -> Target:
     options = " ".join(f"-c {key}={value}" for key, value in SETTINGS.items()) if wakeups else ""
     asked = {**_CONNECTING, **known}
     if options:
-        asked["options"] = f"{options} {known.get('options') or ''}".strip()  # what the user sets goes last, and so holds
+        asked["options"] = f"{options} {known.get('options') or ''}".strip()  # the last one holds
     host = known.get("host") or known.get("hostaddr") or "this machine"
     return Target(
         conninfo=make_conninfo("", **asked),

@@ -190,7 +190,8 @@ class Work:
             if holder not in (None, task.id):
                 cure = "wait for its end, or use another name"
                 raise Conflict(f"name {task.name!r}", f"task {holder} has it", cure)
-        yield from self.insert(decision.follow_ups)
+        if decision.follow_ups:
+            yield from self.insert(decision.follow_ups)
         self.apply(decision)
         if body:
             self._bodies[task.id] = None
@@ -211,20 +212,21 @@ class Work:
         self._events.append((task.id, task.version, decision.events))
         self._note_due(task)
 
-    def insert(self, tasks: Sequence[Task]) -> Operation[None]:
-        """Insert new tasks; ``Conflict`` if an id exists."""
-        if not tasks:
-            return
-        for task in tasks:
-            if not is_uuid(task.id):
-                raise Conflict(str(task), "its id is no UUID in lower case", "make an id by mainspring.core.ids.uuid7")
+    def check_new(self, tasks: Sequence[Task]) -> Operation[None]:
+        """Raise ``Conflict`` if an id exists."""
         if self.careful:
             yield from self.look_up([task.id for task in tasks])
         fresh: set[str] = set()
         for task in tasks:
+            if not is_uuid(task.id):
+                raise Conflict(str(task), "its id is no UUID in lower case", "make an id by mainspring.core.ids.uuid7")
             if self._ids.get(task.id) or task.id in self._fresh or task.id in fresh:
                 raise Conflict(str(task), "its id exists already", "make a new id")
             fresh.add(task.id)
+
+    def insert(self, tasks: Sequence[Task]) -> Operation[None]:
+        """Insert new tasks; ``Conflict`` if an id exists."""
+        yield from self.check_new(tasks)
         for task in tasks:
             self._fresh[task.id] = None
             self.entries[task.id] = Entry("new", task.version, task)
