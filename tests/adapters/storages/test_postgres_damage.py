@@ -7,7 +7,6 @@ from datetime import timedelta
 
 import psycopg
 import pytest
-from support.port import creations, take
 
 from adapters.storages.making import new_task, start, succeed
 from mainspring.adapters.storages.postgres import PostgresStorage
@@ -19,6 +18,7 @@ from mainspring.core.recurrence import Interval
 from mainspring.core.schedule import Plan, Schedule, TaskTemplate, new_schedule, plan
 from mainspring.core.states import STATES, TERMINAL
 from mainspring.core.task import FunctionCall, Task
+from mainspring.testing.conformance.port import creations, take
 
 MINUTE = timedelta(minutes=1)
 

@@ -11,12 +11,12 @@ from typing import TypeVar
 
 import psycopg
 import pytest
-from support.port import creations, take
 
 from adapters.storages.making import new_task, start, succeed
 from mainspring.adapters.storages.postgres import AsyncPostgresStorage, PostgresStorage, PostgresWakeups
 from mainspring.adapters.throwaway_postgres import ThrowawayPostgres
 from mainspring.core.errors import Unavailable
+from mainspring.testing.conformance.port import creations, take
 from support.postgres import chosen_binaries
 
 T = TypeVar("T")

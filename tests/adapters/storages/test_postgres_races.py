@@ -9,7 +9,6 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 import pytest
-from support.port import creations, take
 
 from adapters.storages.making import new_task, start, succeed
 from mainspring.adapters.storages.postgres import PostgresStorage
@@ -19,6 +18,7 @@ from mainspring.core.machine import Decision, handle
 from mainspring.core.ports import Refused
 from mainspring.core.queue import Limits, Queue, admit, close_queue, open_queue, queue_ref
 from mainspring.core.task import FunctionCall, Task
+from mainspring.testing.conformance.port import creations, take
 
 T = TypeVar("T")
 REFS = tuple(queue_ref("default", name) for name in ("a", "b", "c", "d"))

@@ -10,12 +10,12 @@ from datetime import timedelta
 
 import psycopg
 import pytest
-from support.port import creations, take, take_async
 
 from adapters.storages.making import new_task, start
 from mainspring.adapters.storages.postgres import AsyncPostgresStorage, PostgresStorage, PostgresWakeups
 from mainspring.adapters.storages.postgres.wakeups import GAP
 from mainspring.core.states import Pending
+from mainspring.testing.conformance.port import creations, take, take_async
 
 DAY = timedelta(days=1)
 
@@ -59,7 +59,7 @@ ADD = """
 import sys
 from adapters.storages.making import new_task
 from mainspring.adapters.storages.postgres import PostgresStorage
-from support.port import creations
+from mainspring.testing.conformance.port import creations
 PostgresStorage(sys.argv[1]).add(creations([new_task()]))
 """
 
