@@ -18,6 +18,8 @@ from mainspring.core.recurrence.rrule_parts import DAY_SECONDS
 MAX_RUN: Final = 4_096  # moments in one run
 _FEW_BITS: Final = 40
 _FEW_TIMES: Final = 3  # so many times of day are listed for a whole year
+_MONTH: Final = 28  # days in a row that are handed out in one block
+_FEW_OF_DAY: Final = 48  # times of day for which that saves something
 
 
 class Run:
@@ -61,12 +63,20 @@ class DayTimes:
     They count seconds, or whatever there are ``width`` of in an hour.
     """
 
-    __slots__ = ("_rest_set", "_width", "hours", "rests", "run")
+    __slots__ = ("_month", "_rest_set", "_width", "hours", "rests", "run")
 
     def __init__(self, hours: tuple[int, ...], rests: tuple[int, ...], width: int = 3600) -> None:
         self.hours, self.rests, self._width = hours, Run(rests), width
         self._rest_set = frozenset(rests)
         self.run = Run(tuple(self)) if len(self) <= MAX_RUN else None
+        self._month: Run | None = None
+
+    @property
+    def month(self) -> Run:
+        """The times of ``_MONTH`` days in a row, in seconds from the first midnight; made when first asked for."""
+        if self._month is None:
+            self._month = Run(tuple(day * DAY_SECONDS + time for day in range(_MONTH) for time in self))
+        return self._month
 
     def __len__(self) -> int:
         return len(self.hours) * len(self.rests.seconds)
@@ -147,21 +157,31 @@ class Product:
             return full + bisect_left(self.times, time)
         return full
 
+    def _in_a_row(self, place: int) -> bool:
+        last = place + _MONTH - 1
+        return last < len(self.days) and self.days[last] - self.days[place] == _MONTH - 1
+
     def blocks(self, base: int, start: int, end: int) -> Iterator[Block]:
-        """Give the moments, moved by ``base``, that lie from ``start`` to before ``end``: by day, or by hour."""
+        """Give the moments, moved by ``base``, that lie from ``start`` to before ``end``: by month, day, or hour."""
         days, hours, rests, run = self.days, self.times.hours, self.times.rests, self.times.run
-        for place in range(bisect_left(days, (start - base) // DAY_SECONDS), len(days)):
+        month = self.times.month if run is not None and len(run.seconds) <= _FEW_OF_DAY else None
+        place = bisect_left(days, (start - base) // DAY_SECONDS)
+        while place < len(days):
             midnight = base + days[place] * DAY_SECONDS
             if midnight >= end:
                 return
-            if run is not None:
-                if start <= midnight and midnight + DAY_SECONDS <= end:
-                    yield midnight, run, 0, len(run.seconds)
-                else:
-                    yield block(midnight, run, start, end)
+            if run is None:
+                for hour in hours:
+                    yield block(midnight + hour * 3600, rests, start, end)
+            elif start > midnight or midnight + DAY_SECONDS > end:
+                yield block(midnight, run, start, end)
+            elif month is not None and self._in_a_row(place) and midnight + _MONTH * DAY_SECONDS <= end:
+                yield midnight, month, 0, len(month.seconds)
+                place += _MONTH
                 continue
-            for hour in hours:
-                yield block(midnight + hour * 3600, rests, start, end)
+            else:
+                yield midnight, run, 0, len(run.seconds)
+            place += 1
 
 
 Plan = Listing | Product

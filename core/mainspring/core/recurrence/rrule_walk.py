@@ -29,6 +29,8 @@ from mainspring.core.recurrence.rrule_stretches import LAST_SECOND, YEARLY_FROM,
 
 _MAX_WORK: Final = 12_000  # about as many microseconds for the counts of one set
 _PLAIN_RUN: Final = 512
+_MAX_RUNS: Final = 256  # years kept for one rule,
+_FEW_A_YEAR: Final = 400  # which have, with those beside them, so many instants
 _FEW_BLOCKS: Final = 128  # blocks that COUNT goes through before it counts by the year
 _ZERO_RUN: Final = Run((0,))
 _ZONE_WORK: Final = 15  # of that for one stretch of a zone
@@ -48,7 +50,7 @@ class Walk:
 
     __slots__ = (
         "_barren", "_elapsed", "_fixed", "_floor", "_fold", "_gap", "_last_year", "_lone", "_max_work", "_most_years",
-        "_plain", "_series", "_years", "_zone", "reach_known",
+        "_plain", "_runs", "_series", "_years", "_zone", "reach_known",
     )  # fmt: skip
 
     def __init__(
@@ -80,6 +82,7 @@ class Walk:
         self._most_years = min(CYCLE_YEARS, _MOST_YEARS // company)
         self.reach_known: Reach | None = None
         self._years: dict[tuple[object, ...], int] = {}
+        self._runs: dict[tuple[object, ...], Run] = {}
 
     def next(self, least: int) -> int | None:
         """Give the first instant that is not before ``least``; COUNT is left out of account."""
@@ -188,6 +191,29 @@ class Walk:
         if self._fixed:
             yield from self._series.blocks(least, end, 0)
             return
+        begin, stop = year_start(year) * DAY_SECONDS, year_start(year + 1) * DAY_SECONDS
+        run = self._run_of(year, begin, stop) if least <= begin and stop <= end else None
+        if run is None:
+            yield from self._zone_blocks(year, least, end)
+        elif run.seconds:
+            yield begin, run, 0, len(run.seconds)
+
+    def _run_of(self, year: int, begin: int, stop: int) -> Run | None:
+        """Give all instants of a UTC year, counted from its ``begin``, if it has few and such years come again."""
+        key, series = self._year_key(year), self._series
+        if not key or isinstance(series, ElapsedRule):
+            return None
+        run = self._runs.get(key)
+        if run is None:
+            if sum(series.plan(near).count for near in (year - 1, year, year + 1)) > _FEW_A_YEAR:
+                return None
+            if len(self._runs) >= _MAX_RUNS:
+                self._runs.clear()
+            moments = moments_of(self._zone_blocks(year, begin, stop))
+            run = self._runs[key] = Run(tuple(moment - begin for moment in moments))
+        return run
+
+    def _zone_blocks(self, year: int, least: int, end: int) -> Iterator[Block]:
         for stretch in self._stretches(year):
             offset = stretch.offset
             start, stop = max(stretch.start, least + offset), min(stretch.end, end + offset)
