@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from mainspring.adapters.storages.clock import Clock
 from mainspring.core.ports import Storage
-from mainspring.testing.conformance import StorageConformance
+from mainspring.testing.conformance import StorageConformance, StorageModel
 
 SOURCE = Path(__file__).resolve().parents[2] / "docs" / "how-to" / "write-a-storage" / "jsonfile.py"
 pytestmark = pytest.mark.skipif(not SOURCE.is_file(), reason="the documentation is not here: wheel run")
@@ -37,3 +38,27 @@ class TestJsonFileStorage(StorageConformance):
     def make_storage(self) -> Storage:
         """A storage in a new file."""
         return jsonfile().JsonFileStorage(self.folder / "store.json")
+
+
+class TestJsonFileModel(StorageModel):
+    """It holds and answers what the memory storage does."""
+
+    examples = 10
+
+    @pytest.fixture(autouse=True)
+    def _folder(self, tmp_path: Path) -> None:
+        self.folder = tmp_path
+        self.number = 0
+
+    def _open(self, clock: Clock) -> Storage:
+        return jsonfile().JsonFileStorage(self.folder / f"{self.number}.json", clock)
+
+    def make_storage_on(self, clock: Clock) -> Storage:
+        """A storage in a new file."""
+        self.number += 1
+        return self._open(clock)
+
+    def reopen(self, storage: Storage, clock: Clock) -> Storage:
+        """The same file."""
+        storage.close()
+        return self._open(clock)

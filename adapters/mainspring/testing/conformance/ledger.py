@@ -12,7 +12,6 @@ from typing import TypeAlias
 
 from attrs import define, field
 
-from differential.pair import Picture
 from mainspring.core.creation import KEEP_KEYS, Accepted, Creation, IdempotencyKey
 from mainspring.core.errors import Conflict
 from mainspring.core.events import Event, RunStarted
@@ -24,9 +23,15 @@ from mainspring.core.queue import Limits, Queue, QueueRef, queue_of
 from mainspring.core.schedule import Buffered, Schedule, Slot
 from mainspring.core.states import LIVE, Cancelling, Running
 from mainspring.core.task import Task
+from mainspring.testing.conformance.sides import Picture
 
 Place: TypeAlias = tuple[QueueRef, str | None]
 """A queue as a whole (None), or one key of it."""
+
+Held: TypeAlias = tuple[Schedule, datetime]
+"""A schedule whose rule held, and from when on."""
+Used: TypeAlias = tuple[IdempotencyKey, TaskId, datetime]
+"""A request that was made with an idempotency key: its mark, its task, and when."""
 
 
 @define
@@ -37,17 +42,21 @@ class Ledger:
     """
 
     straight: bool = True
-    there: set[TaskId] = field(factory=set)
+    there: set[TaskId] = field(factory=set[TaskId])
     """The tasks that there are; within one call, also those that it has made so far."""
-    tasks: dict[TaskId, Task] = field(factory=dict)
-    histories: dict[TaskId, tuple[Event, ...]] = field(factory=dict)
-    schedules: dict[ScheduleId, Schedule] = field(factory=dict)
-    slots: dict[ScheduleId, tuple[Slot, ...]] = field(factory=dict)
-    rules: dict[ScheduleId, list[tuple[Schedule, datetime]]] = field(factory=dict)
-    keys: dict[tuple[str, str], tuple[IdempotencyKey, TaskId, datetime]] = field(factory=dict)
+    tasks: dict[TaskId, Task] = field(factory=dict[TaskId, Task])
+    histories: dict[TaskId, tuple[Event, ...]] = field(factory=dict[TaskId, tuple[Event, ...]])
+    schedules: dict[ScheduleId, Schedule] = field(factory=dict[ScheduleId, Schedule])
+    slots: dict[ScheduleId, tuple[Slot, ...]] = field(factory=dict[ScheduleId, tuple[Slot, ...]])
+    rules: dict[ScheduleId, list[tuple[Schedule, datetime]]] = field(
+        factory=dict[ScheduleId, list[tuple[Schedule, datetime]]]
+    )
+    keys: dict[tuple[str, str], tuple[IdempotencyKey, TaskId, datetime]] = field(
+        factory=dict[tuple[str, str], tuple[IdempotencyKey, TaskId, datetime]]
+    )
     starts: defaultdict[Place, list[datetime]] = field(factory=lambda: defaultdict(list))
     """Starts out of a queue, or of a key of it, since its rate was set."""
-    seen: Counter[str] = field(factory=Counter)
+    seen: Counter[str] = field(factory=Counter[str])
     """How often what was tried came to what."""
 
     # --- what was answered -------------------------------------------------------------------------------------------

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from hypothesis import strategies as st
 
-from differential.pair import PROJECTS
 from mainspring.core.commands import (
     Cancel,
     Command,
@@ -24,15 +23,16 @@ from mainspring.core.commands import (
     Snooze,
     Succeed,
 )
-from mainspring.core.creation import Creation, IdempotencyKey
+from mainspring.core.creation import Creation, IdempotencyKey, Inherited
 from mainspring.core.ids import ScheduleId, TaskId, uuid7
 from mainspring.core.ports import TaskQuery
 from mainspring.core.queue import QueueEdit, QueueRef, Rate, queue_ref
 from mainspring.core.recurrence import Cron, Interval
-from mainspring.core.retry import Failure, Fixed, Never
-from mainspring.core.schedule import AtMost, CatchUp, Schedule, ScheduleEdit, TaskTemplate, new_schedule
+from mainspring.core.retry import Failure, Fixed, Never, RetryPolicy
+from mainspring.core.schedule import AtMost, CatchUp, Overlap, Schedule, ScheduleEdit, TaskTemplate, new_schedule
 from mainspring.core.states import STATES, Cancelling, Pending, Running
 from mainspring.core.task import FollowUp, FunctionCall, Task
+from mainspring.testing.conformance.sides import PROJECTS
 
 SECOND = timedelta(seconds=1)
 MINUTE = timedelta(minutes=1)
@@ -41,11 +41,17 @@ NAMES = (None, None, None, "n1", "n2")
 KEYS = (None, "k1", "k2", "k3")
 QUEUES = ("a", "b", "c")
 REFS = tuple(queue_ref(project, queue) for project in PROJECTS for queue in QUEUES)
-RETRIES = (Never(), Fixed(delay=5 * SECOND, attempts=2), Fixed(delay=MINUTE, attempts=3, jitter=0.5))
+RETRIES: Final[tuple[RetryPolicy, ...]] = (
+    Never(),
+    Fixed(delay=5 * SECOND, attempts=2),
+    Fixed(delay=MINUTE, attempts=3, jitter=0.5),
+)
 AFTER = FollowUp(call=FunctionCall(function="after"), queue="b", delay=3 * SECOND, retry=Never())
 OTHERWISE = FollowUp(call=FunctionCall(function="otherwise"), queue="a")
 
 seconds = (st.integers(-60, 0) | st.integers(-60, 0) | st.integers(1, 90)).map(lambda number: number * SECOND)
+inherited: st.SearchStrategy[Inherited] = st.sampled_from(["retry", "timeout"])
+retries: st.SearchStrategy[RetryPolicy] = st.sampled_from(RETRIES)
 refs: st.SearchStrategy[QueueRef] = st.sampled_from(REFS)
 numbers = st.integers(0, 1_000)
 """Which one of those that there are."""
@@ -74,7 +80,7 @@ def creations(draw: st.DrawFn, at: datetime, number: int) -> Creation:
         name=draw(st.sampled_from(NAMES)),
         key=draw(st.sampled_from(KEYS)),
         priority=draw(st.sampled_from([0, 0, 5])),
-        retry=draw(st.sampled_from(RETRIES)),
+        retry=draw(retries),
         start_by=draw(st.sampled_from([None, None, due + 20 * SECOND])),
         on_success=draw(st.sampled_from([None, AFTER])),
         on_failure=draw(st.sampled_from([None, OTHERWISE])),
@@ -84,7 +90,7 @@ def creations(draw: st.DrawFn, at: datetime, number: int) -> Creation:
         task=task,
         on_clash=draw(st.sampled_from(["reject", "keep", "replace", "debounce"])),
         idempotency=draw(st.sampled_from([None, None, known])),
-        inherits=frozenset(draw(st.sets(st.sampled_from(["retry", "timeout"])))),
+        inherits=frozenset(draw(st.sets(inherited))),
     )
 
 
@@ -131,7 +137,12 @@ def requests(draw: st.DrawFn) -> tuple[str, Callable[[datetime], Command]]:
             }
             fields = draw(st.fixed_dictionaries({}, optional=values))
             shift = draw(st.none() | seconds)
-            return "pending", lambda at: Edit(at=at, **(fields if shift is None else {**fields, "due": at + shift}))
+            return "pending", lambda at: _edited(fields, at, shift)
+
+
+def _edited(fields: dict[str, Any], at: datetime, shift: timedelta | None) -> Edit:
+    moved: dict[str, Any] = {} if shift is None else {"due": at + shift}
+    return Edit(at=at, **fields, **moved)
 
 
 queue_edits = st.builds(
@@ -158,7 +169,9 @@ task_queries = st.builds(
 
 # --- schedules -----------------------------------------------------------------------------------------------------
 
-overlaps = st.sampled_from(["skip", "buffer_one", "buffer_all", "cancel_other", "allow_all", "serial"])
+overlaps: st.SearchStrategy[Overlap] = st.sampled_from(
+    ["skip", "buffer_one", "buffer_all", "cancel_other", "allow_all", "serial"]
+)
 catch_ups = st.builds(
     CatchUp,
     window=st.sampled_from([timedelta(0), 10 * MINUTE, timedelta(hours=30)]),

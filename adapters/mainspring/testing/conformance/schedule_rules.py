@@ -8,8 +8,6 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, precondition, rule
 
-from differential import asked
-from differential.rules_of_tasks import TaskRules
 from mainspring.core.errors import Conflict, InvalidInput, MainspringError
 from mainspring.core.ports import ScheduleStep, Unplanned
 from mainspring.core.schedule import (
@@ -24,6 +22,8 @@ from mainspring.core.schedule import (
     run_now,
     skip_next,
 )
+from mainspring.testing.conformance import asked
+from mainspring.testing.conformance.task_rules import TaskRules
 
 MOST = 4
 """How many schedules there are at most."""
@@ -74,8 +74,8 @@ class ScheduleRules(TaskRules):
     def add_schedule(self, data: st.DataObject) -> None:
         """With any policy; its name may be taken."""
         schedule = data.draw(asked.schedules(self.now, self.next_number()))
-        self.pair.schedule_ids.add(schedule.id)
-        answer = self.both(lambda storage: storage.add_schedule(schedule))
+        self.sides.schedule_ids.add(schedule.id)
+        answer = self.ask_all(lambda storage: storage.add_schedule(schedule))
         if answer is None:
             self.ledger.planned(schedule, self.now)
         else:
@@ -96,7 +96,7 @@ class ScheduleRules(TaskRules):
     @rule(minutes=st.sampled_from([1, 2, 5, 20, 150]))
     def occurrences_come_due(self, minutes: int) -> None:
         """Time passes, and what has come due is fired."""
-        self.pair.clock.move(timedelta(minutes=minutes))
+        self.sides.clock.move(timedelta(minutes=minutes))
         self._fire(4, plan)
 
     @precondition(lambda self: self.picture.schedules)
@@ -116,7 +116,7 @@ class ScheduleRules(TaskRules):
         assert self.picture.slots[broken.id] == before.slots[broken.id]
 
     def _fire(self, limit: int, step: ScheduleStep) -> None:
-        answers = self.both(lambda storage: storage.fire(limit, step))
+        answers = self.ask_all(lambda storage: storage.fire(limit, step))
         assert len(answers) <= limit
         for answer in answers:
             if isinstance(answer, Unplanned):
@@ -149,7 +149,7 @@ class ScheduleRules(TaskRules):
 
     def _change(self, schedule: Schedule, step: ScheduleStep) -> None:
         before = self.picture
-        answer = self.both(lambda storage: storage.update_schedule(schedule.id, step))
+        answer = self.ask_all(lambda storage: storage.update_schedule(schedule.id, step))
         if isinstance(answer, MainspringError):
             assert isinstance(answer, Conflict | InvalidInput)
             assert self.picture == before, "what is refused leaves nothing"
@@ -164,7 +164,7 @@ class ScheduleRules(TaskRules):
         if really:
             return
         schedule, before = self.one(which), self.picture
-        assert self.both(lambda storage: storage.delete_schedule(schedule.id)) is None
+        assert self.ask_all(lambda storage: storage.delete_schedule(schedule.id)) is None
         assert schedule.id not in self.picture.schedules
         assert (self.picture.tasks, self.picture.slots) == (before.tasks, before.slots)
         assert self.picture.schedule_histories == before.schedule_histories

@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any, ClassVar
 
 from attrs import evolve
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from differential import asked
-from differential.ledger import Ledger
-from differential.pair import PROJECTS, Pair, Picture
 from mainspring.core.commands import LoseLease, Start
 from mainspring.core.creation import Accepted
 from mainspring.core.errors import Conflict, MainspringError
 from mainspring.core.ids import TaskId
 from mainspring.core.machine import Decision, handle
 from mainspring.core.matching import matches
-from mainspring.core.ports import Refused, Storage, Taken, TaskStep
+from mainspring.core.ports import QueueStep, Refused, Storage, Taken, TaskStep
 from mainspring.core.queue import Queue, QueueRef, admit, close_queue, edit_queue, open_queue
 from mainspring.core.states import LIVE, STATES, TERMINAL, TERMINAL_STATUSES, Cancelling, Pending, Running, State
 from mainspring.core.task import Task
+from mainspring.testing.conformance import asked
+from mainspring.testing.conformance.ledger import Ledger
+from mainspring.testing.conformance.sides import PROJECTS, Job, Picture, Side, Sides
 
 BUSY = 20
 """How many tasks there are at most before some are taken away: a picture should not take long."""
@@ -48,35 +47,35 @@ def lose(task: Task, at: datetime) -> Decision:
 
 
 class TaskRules(RuleBasedStateMachine):
-    """One pair of storages, and what is asked of it about tasks and queues."""
+    """Some storages side by side, and what is asked of them about tasks and queues."""
 
-    database: ClassVar[str | None] = None
-    """The Postgres database that is the third one of the pair, if there is one."""
+    compared: ClassVar[Mapping[str, Side]] = {}
+    """What is compared with the memory storage, by name."""
+    words: ClassVar[bool] = False
+    """Whether refusals have to be worded alike, too."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.folder = tempfile.TemporaryDirectory(prefix="mainspring-")
-        self.pair = Pair(Path(self.folder.name) / "s.db", self.database)
+        self.sides = Sides(self.compared, words=self.words)
         self.ledger = Ledger()
         self.number = 0
         self.known: list[Task] = []
         """Tasks as they were at some time, for reports that may come late."""
-        self.picture: Picture = self.pair.picture()
+        self.picture: Picture = self.sides.picture()
 
     def teardown(self) -> None:
-        """The file is whole in the end."""
-        self.pair.close()
-        self.folder.cleanup()
+        """Everything is whole in the end."""
+        self.sides.close()
 
     @property
     def now(self) -> datetime:
         """The instant."""
-        return self.pair.clock.instant
+        return self.sides.clock()
 
-    def both(self, job: Any) -> Any:
-        """Ask both storages, and look at what they hold then."""
-        answer = self.pair.both(job)
-        self.picture = self.pair.picture()
+    def ask_all(self, job: Job) -> Any:
+        """Ask all storages, and look at what they hold then."""
+        answer = self.sides.ask(job)
+        self.picture = self.sides.picture()
         return answer
 
     def next_number(self) -> int:
@@ -112,7 +111,7 @@ class TaskRules(RuleBasedStateMachine):
     @rule(by=asked.steps_of_time)
     def time_passes(self, by: timedelta) -> None:
         """Nothing happens by that alone."""
-        self.pair.clock.move(by)
+        self.sides.clock.move(by)
 
     @precondition(lambda self: len(self.picture.tasks) > 5)
     @rule(by=st.sampled_from([0.5, 30, 3600]), really=st.integers(0, 9))
@@ -120,13 +119,13 @@ class TaskRules(RuleBasedStateMachine):
         """Seldom; the storages still agree, and what is written once stays."""
         if really == 0:
             self.ledger.straight = False
-            self.pair.clock.move(timedelta(seconds=-by))
+            self.sides.clock.move(timedelta(seconds=-by))
 
     @rule()
-    def the_file_is_opened_again(self) -> None:
+    def they_are_opened_again(self) -> None:
         """Everything is still there."""
-        self.pair.reopen()
-        self.picture = self.pair.picture()
+        self.sides.reopen()
+        self.picture = self.sides.picture()
 
     # --- tasks -------------------------------------------------------------------------------------------------------
 
@@ -135,7 +134,7 @@ class TaskRules(RuleBasedStateMachine):
         """With any policy, some with a key, now and then with an id that exists."""
         numbers = [again if n == 0 and 0 < again <= self.number else self.next_number() for n in range(count)]
         wanted = [data.draw(asked.creations(self.now, number)) for number in numbers]
-        answers = self.both(lambda storage: storage.add(wanted, atomic=atomic == 0))
+        answers = self.ask_all(lambda storage: storage.add(wanted, atomic=atomic == 0))
         if isinstance(answers, MainspringError):
             assert atomic == 0
             assert isinstance(answers, Conflict)
@@ -158,8 +157,8 @@ class TaskRules(RuleBasedStateMachine):
         self._take(dict.fromkeys(asked.REFS, share), "w")
 
     def _take(self, places: dict[QueueRef, int], worker: str) -> None:
-        before = {ref: self.pair.memory.get_queue(ref) for ref in places}
-        taken = self.both(lambda storage: storage.take(places, start(worker), admit))
+        before = {ref: self.sides.memory.get_queue(ref) for ref in places}
+        taken = self.ask_all(lambda storage: storage.take(places, start(worker), admit))
         assert isinstance(taken, Taken)
         self.known += [decision.task for decision in taken.decisions]
         self.ledger.took(before, taken.decisions, self.picture)
@@ -167,7 +166,7 @@ class TaskRules(RuleBasedStateMachine):
     @rule(number=st.integers(0, 2))
     def take_and_fail(self, number: int) -> None:
         """An error of the step: nothing is written, not the queue's log either, and all can be taken later."""
-        before, calls = self.picture, {id(storage): 0 for storage in self.pair.storages.values()}
+        before, calls = self.picture, Counter[int]()
 
         def job(storage: Storage) -> Taken:
             def step(task: Task, at: datetime) -> Decision:
@@ -178,7 +177,7 @@ class TaskRules(RuleBasedStateMachine):
 
             return storage.take(dict.fromkeys(asked.REFS, 3), step, admit)
 
-        answer = self.both(job)
+        answer = self.ask_all(job)
         if isinstance(answer, MainspringError):
             assert self.picture == before
             self._take(dict.fromkeys(asked.REFS, 1), "w")
@@ -201,7 +200,7 @@ class TaskRules(RuleBasedStateMachine):
         except MainspringError:
             return
         before = self.picture
-        answer = self.both(lambda storage: storage.save([decision]))
+        answer = self.ask_all(lambda storage: storage.save([decision]))
         current_version = before.tasks[task.id].version if task.id in before.tasks else None
         if isinstance(answer, MainspringError):
             assert self.picture == before
@@ -214,20 +213,24 @@ class TaskRules(RuleBasedStateMachine):
     def report_under_lock(self, which: list[int], word: str) -> None:
         """The same as a step: refused where it is not the current run."""
         task_ids = self.some(which, (Running, Cancelling))
-        self.both(lambda storage: storage.update(task_ids, lambda task, at: handle(task, asked.report(word, task, at))))
+
+        def step(task: Task, at: datetime) -> Decision:
+            return handle(task, asked.report(word, task, at))
+
+        self.ask_all(lambda storage: storage.update(task_ids, step))
 
     @rule(by=asked.steps_of_time, share=st.integers(1, 3), words=st.lists(asked.reports, min_size=1, max_size=6))
     def work(self, by: timedelta, share: int, words: list[str]) -> None:
         """As workers do: take what is due, and report of it in one call; some runs are left to be lost."""
         self._take(dict.fromkeys(asked.REFS, share), "w")
         held = [task for task in self.picture.tasks.values() if isinstance(task.state, Running)]
-        self.pair.clock.move(by)
+        self.sides.clock.move(by)
         decisions = [
             handle(task, asked.report(word, task, self.now))
             for task, word in zip(held, words, strict=False)
             if word not in ("heartbeat", "confirm")
         ]
-        answers = self.both(lambda storage: storage.save(decisions))
+        answers = self.ask_all(lambda storage: storage.save(decisions))
         self.ledger.seen["saved"] += len(decisions)
         assert answers == (True,) * len(decisions)
 
@@ -236,7 +239,7 @@ class TaskRules(RuleBasedStateMachine):
         """Cancel, edit, run now, requeue; also one that there is not, or one twice."""
         of_what, command = request
         task_ids = self.some(which, FITTING[of_what])
-        answers = self.both(lambda storage: storage.update(task_ids, lambda task, at: handle(task, command(at))))
+        answers = self.ask_all(lambda storage: storage.update(task_ids, lambda task, at: handle(task, command(at))))
         self.known += [answer.task for answer in answers if isinstance(answer, Decision)]
         self.ledger.seen["asked"] += sum(isinstance(answer, Decision) for answer in answers)
         self.ledger.seen["asked in vain"] += sum(isinstance(answer, Refused) for answer in answers)
@@ -244,8 +247,7 @@ class TaskRules(RuleBasedStateMachine):
     @rule(limit=st.integers(1, 3))
     def reclaim(self, limit: int) -> None:
         """Runs whose lease has ended."""
-        answer = self.both(lambda storage: storage.reclaim(limit, lose))
-        assert isinstance(answer, tuple)
+        answer: tuple[Decision, ...] = self.ask_all(lambda storage: storage.reclaim(limit, lose))
         self.ledger.seen["reclaimed"] += len(answer)
 
     @rule(which=st.lists(asked.numbers, min_size=1, max_size=2), really=st.integers(0, 2))
@@ -253,7 +255,7 @@ class TaskRules(RuleBasedStateMachine):
         """In any state."""
         task_ids = self.some(which) if really == 0 else []
         there = len({task_id for task_id in task_ids if task_id in self.picture.tasks})
-        assert self.both(lambda storage: storage.delete(task_ids)) == there
+        assert self.ask_all(lambda storage: storage.delete(task_ids)) == there
 
     @rule(which=st.lists(asked.numbers, min_size=1, max_size=3), query=asked.task_queries)
     def delete_if_wanted(self, which: list[int], query: Any) -> None:
@@ -261,7 +263,7 @@ class TaskRules(RuleBasedStateMachine):
         ended = (query.statuses & TERMINAL_STATUSES) or frozenset({"cancelled"})
         task_ids, query = self.some(which), evolve(query, statuses=ended)
         wanted = {id for id in task_ids if id in self.picture.tasks and matches(self.picture.tasks[id], query)}
-        assert self.both(lambda storage: storage.delete(task_ids, lambda task: matches(task, query))) == len(wanted)
+        assert self.ask_all(lambda storage: storage.delete(task_ids, lambda task: matches(task, query))) == len(wanted)
         assert not wanted & self.picture.tasks.keys()
 
     @rule(
@@ -273,7 +275,7 @@ class TaskRules(RuleBasedStateMachine):
     def prune(self, project: str | None, statuses: frozenset[str], age: int, limit: int) -> None:
         """What has ended, of these states."""
         before, edge = self.picture, self.now - timedelta(seconds=age)
-        count = self.both(lambda storage: storage.prune(project, statuses, edge, limit))
+        count = self.ask_all(lambda storage: storage.prune(project, statuses, edge, limit))
         gone = [before.tasks[task_id] for task_id in before.tasks.keys() - self.picture.tasks.keys()]
         assert len(gone) == count <= limit
         assert all(task.state.status in statuses and project in (None, task.project) for task in gone)
@@ -284,9 +286,9 @@ class TaskRules(RuleBasedStateMachine):
     def clear(self) -> None:
         """Too many for a quick picture: take away what has ended, else what is oldest."""
         ended = frozenset(state.status for state in STATES)
-        self.both(lambda storage: storage.prune(None, ended, self.now + asked.SECOND, 100))
+        self.ask_all(lambda storage: storage.prune(None, ended, self.now + asked.SECOND, 100))
         oldest = sorted(self.picture.tasks)[: max(0, len(self.picture.tasks) - BUSY)]
-        self.both(lambda storage: storage.delete(oldest))
+        self.ask_all(lambda storage: storage.delete(oldest))
 
     @rule(query=asked.task_queries, older=st.sampled_from([None, 0, 30]), ended=st.sampled_from([None, 0, 30]))
     def find(self, query: Any, older: int | None, ended: int | None) -> None:
@@ -296,11 +298,11 @@ class TaskRules(RuleBasedStateMachine):
             created_before=None if older is None else self.now - timedelta(seconds=older),
             ended_before=None if ended is None else self.now - timedelta(seconds=ended),
         )
-        page = self.pair.both(lambda storage: storage.find(query))
+        page = self.sides.ask(lambda storage: storage.find(query))
         if page.cursor is not None:
-            self.pair.both(lambda storage: storage.find(evolve(query, after=page.cursor)))
-        self.pair.both(lambda storage: dict(storage.upcoming(("a", "b")).tasks))
-        self.pair.both(lambda storage: storage.queues("other"))
+            self.sides.ask(lambda storage: storage.find(evolve(query, after=page.cursor)))
+        self.sides.ask(lambda storage: dict(storage.upcoming(("a", "b")).tasks))
+        self.sides.ask(lambda storage: storage.queues("other"))
 
     # --- queues ------------------------------------------------------------------------------------------------------
 
@@ -316,15 +318,15 @@ class TaskRules(RuleBasedStateMachine):
             ref, lambda queue, at: open_queue(queue) if how == "open" else close_queue(queue, how, at, "a note")
         )
 
-    def _change_queue(self, ref: QueueRef, step: Any) -> None:
-        before = self.pair.memory.get_queue(ref)
-        after = self.both(lambda storage: storage.update_queue(ref, step))
+    def _change_queue(self, ref: QueueRef, step: QueueStep) -> None:
+        before = self.sides.memory.get_queue(ref)
+        after = self.ask_all(lambda storage: storage.update_queue(ref, step))
         self.ledger.queue_changed(before, after)
 
     @rule(ref=asked.refs)
     def forget_queue(self, ref: QueueRef) -> None:
         """It is open from now on."""
-        before = self.pair.memory.get_queue(ref)
-        answer = self.both(lambda storage: storage.delete_queue(ref))
+        before = self.sides.memory.get_queue(ref)
+        answer = self.ask_all(lambda storage: storage.delete_queue(ref))
         if not isinstance(answer, MainspringError):
             self.ledger.queue_changed(before, None)
