@@ -30,6 +30,9 @@ QUEUES: Final = ("default", "limited", "rated", "keyed")
 OVERLAPS: Final[tuple[Overlap, ...]] = ("skip", "buffer_one", "buffer_all", "cancel_other", "allow_all", "serial")
 CLASHES: Final[tuple[ClashPolicy, ...]] = ("reject", "keep", "replace", "debounce")
 CRONS: Final = ("* * * * *", "*/2 * * * *", "0 2 * * *", "30 2 * * *", "15 1,2,3 * * *", "0 * * * *")
+PENDING: Final = frozenset({"pending"})
+RUNNING: Final = frozenset({"running"})
+UNWELL: Final = frozenset({"failed", "cancelled", "expired"})
 PATIENCE: Final = 200
 """How often a client tries one request at most."""
 
@@ -111,7 +114,7 @@ class Client:
         self._made += 1
         key = f"{self.name}-{self._made}"
         named = dice.chance(0.15)
-        start_by = self._weather.now() + _seconds(dice, 10, 60) if dice.chance(0.1) else None
+        start_by = self._weather.now() + _seconds(dice, 2, 40) if dice.chance(0.15) else None
         after = FollowUp(call=FunctionCall(function="after"), retry=Never(), timeout=timedelta(seconds=5))
         return TaskRequest(
             call=FunctionCall(function="work", arguments=f'{{"key": "{key}"}}'),
@@ -174,14 +177,22 @@ class Operator:
             if found:
                 await act(dice.pick(found))
 
-        pending = frozenset({"pending"})
+        async def to_repeated(act: Callable[[Task], Awaitable[object]]) -> None:
+            found = (await ops.find_tasks(TaskQuery(project=project, statuses=RUNNING, limit=MAX_PAGE))).items
+            again = [task for task in found if task.state.tally.runs > 1]
+            if again:
+                await act(dice.pick(again))
+
         return (
             lambda: to_task(LIVE_STATUSES, lambda task: ops.cancel_task(task.id)),
-            lambda: to_task(frozenset({"running"}), lambda task: ops.cancel_task(task.id)),
+            lambda: to_task(RUNNING, lambda task: ops.cancel_task(task.id)),
+            lambda: to_task(RUNNING, lambda task: ops.cancel_task(task.id)),
+            lambda: to_repeated(lambda task: ops.cancel_task(task.id)),
+            lambda: to_repeated(lambda task: ops.cancel_task(task.id)),
             lambda: to_task(TERMINAL_STATUSES, lambda task: ops.requeue_task(task.id, dice.chance(0.5))),
-            lambda: to_task(TERMINAL_STATUSES, lambda task: ops.requeue_task(task.id, dice.chance(0.5))),
-            lambda: to_task(pending, lambda task: ops.run_task(task.id)),
-            lambda: to_task(pending, lambda task: ops.edit_task(task.id, self._edit())),
+            lambda: to_task(UNWELL, lambda task: ops.requeue_task(task.id, dice.chance(0.5))),
+            lambda: to_task(PENDING, lambda task: ops.run_task(task.id)),
+            lambda: to_task(PENDING, lambda task: ops.edit_task(task.id, self._edit())),
             lambda: to_task(TERMINAL_STATUSES, lambda task: ops.delete_task(task.id)),
             lambda: ops.pause_queue(queue, project=project),
             lambda: ops.resume_queue(queue, project=project),
@@ -238,15 +249,15 @@ def catch_up_of(dice: Dice) -> CatchUp:
     return CatchUp(window=window, mode=dice.pick(("none", "latest", "all", AtMost(2))))
 
 
-def schedule_request(number: int, dice: Dice, at: datetime) -> ScheduleRequest:
-    """Draw a schedule."""
+def schedule_request(number: int, dice: Dice, at: datetime, zone: str) -> ScheduleRequest:
+    """Draw a schedule; its rule is often one of ``zone``."""
     rule = dice.fraction()
     return ScheduleRequest(
         call=FunctionCall(function="fired"),
         cron=dice.pick(CRONS) if rule < 0.4 else None,
         rrule=f"FREQ=SECONDLY;INTERVAL={3 + dice.below(20)}" if 0.4 <= rule < 0.5 else None,
         every=_seconds(dice, 2, 30) if rule >= 0.5 else None,
-        timezone=dice.pick(ZONES) if rule < 0.5 else "UTC",
+        timezone="UTC" if rule >= 0.5 else zone if dice.chance(0.6) else dice.pick(ZONES),
         name=f"schedule-{number}",
         queue=dice.pick(QUEUES),
         retry=retry_of(dice),

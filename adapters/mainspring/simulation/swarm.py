@@ -20,14 +20,14 @@ FAULTS: Final[Mapping[str, tuple[float, float]]] = {
     "crash after a call": (0.0003, 0.01),
     "connection lost before": (0.002, 0.1),
     "connection lost after": (0.002, 0.1),
-    "call delayed": (0.002, 0.05),
+    "call delayed": (0.005, 0.1),
     "transaction repeated": (0.01, 0.3),
     "batch cut short": (0.01, 0.3),
-    "process frozen": (0.0003, 0.01),
+    "process frozen": (0.0005, 0.015),
     "process killed": (0.002, 0.02),
     "process restarted": (0.002, 0.02),
     "storage away": (0.002, 0.01),
-    "everybody away": (0.001, 0.003),
+    "everybody away": (0.003, 0.01),
     "wake-up late": (0.05, 0.7),
     "wake-up twice": (0.05, 0.7),
     "wake-up lost": (0.05, 0.9),
@@ -35,9 +35,9 @@ FAULTS: Final[Mapping[str, tuple[float, float]]] = {
     "clock jumps": (0.005, 0.05),
     "call fails": (0.02, 0.5),
     "call fails for good": (0.01, 0.2),
-    "call hangs": (0.01, 0.2),
+    "call hangs": (0.05, 0.5),
     "call never answers": (0.01, 0.1),
-    "call deaf to a stop": (0.02, 0.5),
+    "call deaf to a stop": (0.1, 0.9),
     "call answers twice": (0.02, 0.5),
     "call snoozes": (0.01, 0.2),
 }
@@ -46,13 +46,13 @@ themselves."""
 
 ZONES: Final = ("UTC", "America/New_York", "Europe/Berlin", "Australia/Lord_Howe")
 SHIFTS: Final = (
-    datetime(2030, 3, 10, 7, 0, tzinfo=UTC),
-    datetime(2030, 11, 3, 6, 0, tzinfo=UTC),
-    datetime(2030, 3, 31, 1, 0, tzinfo=UTC),
-    datetime(2030, 10, 5, 15, 30, tzinfo=UTC),
-    datetime(2030, 6, 1, 12, 0, tzinfo=UTC),
+    (datetime(2030, 3, 10, 7, 0, tzinfo=UTC), "America/New_York"),
+    (datetime(2030, 11, 3, 6, 0, tzinfo=UTC), "America/New_York"),
+    (datetime(2030, 3, 31, 1, 0, tzinfo=UTC), "Europe/Berlin"),
+    (datetime(2030, 10, 5, 15, 30, tzinfo=UTC), "Australia/Lord_Howe"),
+    (datetime(2030, 6, 1, 12, 0, tzinfo=UTC), "UTC"),
 )
-"""Instants at which one of the zones shifts its clocks (and one at which none does): a run lies around one of them."""
+"""Instants at which a zone shifts its clocks (and one at which none does): a run lies around one of them."""
 
 
 @frozen(kw_only=True)
@@ -64,6 +64,7 @@ class Swarm:
     storm: float
     calm: float
     start: datetime
+    zone: str
     workers: int
     clients: int
     operators: int
@@ -90,13 +91,14 @@ def swarm_of(seed: str) -> Swarm:
     dice = Dice(seed).branch("swarm")
     faults = {name: dice.scaled(least, most) for name, (least, most) in FAULTS.items() if dice.chance(0.5)}
     storm = dice.between(60, 240)
-    shift = dice.pick(SHIFTS)
+    shift, zone = dice.pick(SHIFTS)
     return Swarm(
         seed=seed,
         faults=faults,
         storm=storm,
         calm=storm / 4,
         start=shift - timedelta(seconds=round(dice.between(0, storm))) + timedelta(microseconds=dice.below(1_000_000)),
+        zone=zone,
         workers=1 + dice.below(4),
         clients=1 + dice.below(3),
         operators=dice.below(3),

@@ -298,7 +298,7 @@ class World:
                     await operations.edit_queue(name, edit, project)
         for number in range(self.swarm.schedules):
             try:
-                await operations.create_schedule(schedule_request(number, dice, self.now()))
+                await operations.create_schedule(schedule_request(number, dice, self.now(), self.swarm.zone))
             except (InvalidInput, Conflict):
                 continue
 

@@ -199,3 +199,23 @@ def test_of_too_many_notes_the_oldest_go() -> None:
     assert (first.text, second.text) == ("0", "1")
     held.put_back(second)
     assert held.take_note() is second
+
+
+def test_a_run_that_was_asked_to_stop_hears_of_it_when_it_notes_something() -> None:
+    """The answer to a note says that a cancel was asked for: the next heartbeat need not be waited for."""
+
+    async def scenario() -> None:
+        house = House()
+
+        async def script(task: Task, told: Run) -> Outcome:
+            house.cancel(task.id)
+            told.note("half done", 0.5)
+            await asyncio.sleep(5)
+            return Done()
+
+        house.executor.script = script
+        (task,) = house.add()
+        await house.worker(lease=timedelta(seconds=30)).run_until_idle()
+        assert house.status(task) == "cancelled"
+
+    run(scenario())

@@ -354,7 +354,7 @@ class Worker:
             raise
         for held, answer in zip(taken, answers, strict=False):
             if not isinstance(answer, Refused):
-                held.confirm(answer.task)
+                _hear(held, answer.task)
 
     # --- holding on ----------------------------------------------------------------------------------------------
 
@@ -378,9 +378,7 @@ class Worker:
                 _log.warning("a run was lost: %s", answer.error)
                 held.interrupt("lost")
                 continue
-            held.confirm(answer.task)
-            if isinstance(answer.task.state, Cancelling):
-                held.interrupt("cancelled")
+            _hear(held, answer.task)
 
     # --- the end -------------------------------------------------------------------------------------------------
 
@@ -405,6 +403,13 @@ class Worker:
             except Exception as error:
                 _log.warning("the storage cannot be used during the shutdown: %s", error)
                 await asyncio.sleep(max(left, 0))
+
+
+def _hear(held: HeldRun, task: Task) -> None:
+    """Take over what the storage has written for a run, and stop the run if that was asked for."""
+    held.confirm(task)
+    if isinstance(task.state, Cancelling):
+        held.interrupt("cancelled")
 
 
 def _decide(held: HeldRun, command: Command) -> Decision | None:

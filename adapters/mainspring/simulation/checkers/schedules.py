@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from mainspring.core.ids import ScheduleId, TaskId
 from mainspring.core.invariants import TICK, Breaches, next_never_goes_back, occurrences_are_exact
@@ -13,8 +13,6 @@ from mainspring.core.states import TERMINAL
 from mainspring.core.task import Fired, schedule_of
 from mainspring.simulation.checkers.story import Course, story_of
 from mainspring.simulation.trace import Inserted, Planned, Removed, Trace, Wrote
-
-EPOCHS: timedelta = timedelta(days=3650)
 
 
 def occurrences_have_one_record(trace: Trace) -> Breaches:
@@ -51,7 +49,7 @@ def _rules(course: Course) -> list[tuple[Schedule, datetime]]:
     rules = [(first, first.created_at if first.next_at is None else min(first.created_at, first.next_at - TICK))]
     for planned in course.plans:
         before, after = planned.before, planned.plan.schedule
-        if _rule(before) != _rule(after):
+        if _rule(before) != _rule(after) and planned.plan.events:
             recorded = [instant for instant in (before.last_fired, before.excluded_to) if instant is not None]
             rules.append((after, max([planned.plan.events[0].at, *recorded])))
     return rules
@@ -108,6 +106,13 @@ def _beside(planned: Planned, live: set[TaskId]) -> Breaches:
 
 
 def next_moves_on(trace: Trace) -> Breaches:
-    """I9: the next occurrence of a schedule never goes back but by an edit, and its version always moves on."""
+    """I9: the next occurrence of a schedule never goes back but by an edit, and what was set changes only by hand."""
     for course in story_of(trace).courses.values():
         yield from next_never_goes_back(course.versions)
+        for planned in course.plans:
+            if not planned.plan.events and _settings(planned.before) != _settings(planned.plan.schedule):
+                yield f"I9: {planned.before} was changed by a firing, over what was set before"
+
+
+def _settings(schedule: Schedule) -> tuple[object, ...]:
+    return (*_rule(schedule), schedule.template, schedule.overlap, schedule.catch_up, schedule.paused, schedule.jitter)

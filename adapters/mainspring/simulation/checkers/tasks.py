@@ -121,6 +121,8 @@ def runs_do_not_overlap(trace: Trace) -> Breaches:
             after = write.decision.task.state
             if isinstance(after, Running | Cancelling):
                 leases[write.before.id, after.run] = write
+                if write.op == "take" and after.lease_until != write.at + trace.bounds.lease:
+                    yield f"I3: the lease of {write.before} ends at {after.lease_until}, it began at {write.at}"
     asleep = {entry.actor for entry in trace.of(Struck) if entry.fault == "process frozen"}
     for entry in trace.entries:
         if isinstance(entry, Began):

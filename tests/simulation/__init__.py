@@ -1,0 +1,1 @@
+"""The simulator itself, its checkers, and the bugs that are planted to prove them."""
