@@ -1,6 +1,6 @@
 """Takes tasks as so many workers, holds them for as long as nobody closes its input, then reports each one done.
 
-``python holder.py FILE COUNT``: prints ``held COUNT`` once it holds them, and ``refused N`` at the end. The lease is
+``python holder.py STORE COUNT``: prints ``held COUNT`` once it holds them, and ``refused N`` at the end. The lease is
 short, so whoever stops this process meanwhile finds its reports stale.
 """
 
@@ -10,11 +10,11 @@ import sys
 from datetime import datetime, timedelta
 from itertools import count
 
-from mainspring.adapters.storages.sqlite import SqliteStorage
+from mainspring.app.wiring import open_store
 from mainspring.core.commands import DropReport, Start, Succeed
 from mainspring.core.errors import StaleRun
 from mainspring.core.machine import Decision, handle
-from mainspring.core.ports import Refused
+from mainspring.core.ports import Refused, Storage
 from mainspring.core.queue import admit, queue_ref
 from mainspring.core.states import Running
 from mainspring.core.task import Task
@@ -22,9 +22,10 @@ from mainspring.core.task import Task
 LEASE = timedelta(seconds=1)
 
 
-def main(path: str, wanted: int) -> None:
+def main(url: str, wanted: int) -> None:
     """Take, wait, report."""
-    storage = SqliteStorage(path)
+    store = open_store(url)
+    storage = store.sync
     names = (f"worker {number}" for number in count(1))
 
     def start(task: Task, at: datetime) -> Decision:
@@ -35,10 +36,10 @@ def main(path: str, wanted: int) -> None:
     sys.stdin.read()
     refused = sum(_report(storage, decision.task) for decision in taken)
     print("refused", refused, flush=True)
-    storage.close()
+    store.close()
 
 
-def _report(storage: SqliteStorage, task: Task) -> bool:
+def _report(storage: Storage, task: Task) -> bool:
     """Report a run as a worker does: on what it knows, then on what the storage says, then as dropped."""
     assert isinstance(task.state, Running)
     run, worker = task.state.run, task.state.worker

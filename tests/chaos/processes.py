@@ -38,13 +38,13 @@ class Worker:
 
     def terminate(self) -> tuple[int, float]:
         """Ask it to end, once it can hear that; give its exit code and how many seconds it took."""
-        wait_for(self._hears_sigterm)
+        wait_for(self.is_up)
         start = time.monotonic()
         self.process.send_signal(signal.SIGTERM)
         code = self.process.wait(timeout=PATIENCE)
         return code, time.monotonic() - start
 
-    def _hears_sigterm(self) -> bool:
+    def is_up(self) -> bool:
         """Whether it has come so far as to handle SIGTERM (a process that only just begins is ended by it)."""
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         caught = next(line for line in status.splitlines() if line.startswith("SigCgt:"))

@@ -15,7 +15,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from chaos import scenarios, semantics
+from chaos import postgres, scenarios, semantics
 from chaos.ledger import Figure
 
 BOUNDED: dict[str, Callable[[Path], list[Figure]]] = {
@@ -28,6 +28,16 @@ BOUNDED: dict[str, Callable[[Path], list[Figure]]] = {
     "f10": semantics.stale,
     "f11": semantics.limits,
     "f11-rate": semantics.rate,
+    "pg-f4": postgres.f4,
+    "pg-f5": postgres.f5,
+    "pg-f6": postgres.f6,
+    "pg-f10": postgres.f10,
+    "pg-f11": postgres.f11,
+    "pg-f11-rate": postgres.f11_rate,
+    "pg-f12": postgres.f12,
+    "pg-f16": postgres.f16,
+    "pg-f18": postgres.f18,
+    "pg-fleet": postgres.house,
 }
 FULL: dict[str, Callable[[Path], list[Figure]]] = BOUNDED | {
     "f13": lambda folder: scenarios.f13(folder, tasks=20_000, kills=200),
@@ -35,6 +45,15 @@ FULL: dict[str, Callable[[Path], list[Figure]]] = BOUNDED | {
     "idle": scenarios.idle,
     "f11": lambda folder: semantics.limits(folder, tasks=20_000, workers=16, kills=100),
     "f11-rate": lambda folder: semantics.rate(folder, tasks=20_000, workers=16, kills=100),
+    "pg-f4": lambda folder: postgres.f4(folder, tasks=50_000, kills=200),
+    "pg-f5": lambda folder: postgres.f5(folder, tasks=20_000, kills=60, restarts=20),
+    "pg-f6": lambda folder: postgres.f6(folder, times=1_000),
+    "pg-f11": lambda folder: postgres.f11(folder, tasks=20_000, workers=16, kills=100),
+    "pg-f11-rate": lambda folder: postgres.f11_rate(folder, tasks=20_000, workers=16, kills=100),
+    "pg-f12": lambda folder: postgres.f12(folder, restarts=100),
+    "pg-f16": lambda folder: postgres.f16(folder, times=50),
+    "pg-f18": lambda folder: postgres.f18(folder, seconds=5, rounds=5),
+    "pg-fleet": lambda folder: postgres.house(folder, restarts=20),
 }
 
 

@@ -34,14 +34,18 @@ def house(folder: Path, *, tasks: int = 10_000, kills: int = 20) -> list[Figure]
 
 def f13(folder: Path, *, tasks: int = 2_000, kills: int = 20) -> list[Figure]:
     """F13: four processes on one SQLite file, kill -9 spread over the run, the file checked afterwards."""
+    return [*killed(folder, tasks=tasks, kills=kills), sound(folder / "main.db")]
+
+
+def killed(folder: Path, *, tasks: int, kills: int) -> list[Figure]:
+    """Four processes on one store, kill -9 spread over the run."""
     with open_store(folder) as store:
         ids = fill(store, note_call(0.005), tasks)
         with crew_of(4, lambda: Worker(folder, store_url(folder), lease="2s", concurrency=20)) as crew:
-            killed = kill_by_progress(crew, Logs(folder), tasks, kills)
+            done = kill_by_progress(crew, Logs(folder), tasks, kills)
             all_ended(store, tasks)
         figures = judge(store.sync, ids, deliveries(Logs(folder)))
-    done = Figure("kill -9 among 4 processes", str(kills), str(killed), killed == kills)
-    return [done, *figures, sound(folder / "main.db")]
+    return [Figure("kill -9 among 4 processes", str(kills), str(done), done == kills), *figures]
 
 
 def wake(folder: Path, *, samples: int = 50) -> list[Figure]:
@@ -113,8 +117,13 @@ class Logs:
         return iter(self._folder.glob("*.log"))
 
 
+STORE = "store.url"
+"""A file of this name in the folder of a scenario holds the URL of its store; without one, that is a SQLite file."""
+
+
 def store_url(folder: Path) -> str:
-    return f"sqlite:///{folder / 'main.db'}"
+    note = folder / STORE
+    return note.read_text() if note.exists() else f"sqlite:///{folder / 'main.db'}"
 
 
 def open_store(folder: Path) -> Mainspring:

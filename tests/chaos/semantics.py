@@ -1,4 +1,4 @@
-"""Scenarios of limits, stale reports and long down-times: F9, F10 and F11 on SQLite."""
+"""Scenarios of limits, stale reports and long down-times: F9, F10 and F11."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def stale(folder: Path, *, workers: int = 200) -> list[Figure]:
     url = store_url(folder)
     with app.on(url) as store:
         ids = fill(store, FunctionCall(function="note", arguments="{}"), workers)
-        command = [sys.executable, str(TESTS / "chaos" / "holder.py"), str(folder / "main.db"), str(workers)]
+        command = [sys.executable, str(TESTS / "chaos" / "holder.py"), url, str(workers)]
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
             assert holder.stdin is not None
             assert holder.stdout is not None

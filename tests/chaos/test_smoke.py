@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 
-from chaos import scenarios
+from chaos import postgres, scenarios
 from chaos.ledger import Figure, judge
 from mainspring.core.events import Event, RetryScheduled, RunStarted
 from mainspring.core.retry import Failure
 
+pytestmark = pytest.mark.timeout(300)  # real processes on a machine that may be busy
 START = datetime(2030, 1, 1, tzinfo=UTC)
 
 
@@ -25,8 +26,10 @@ START = datetime(2030, 1, 1, tzinfo=UTC)
         lambda folder: scenarios.f13(folder, tasks=200, kills=2),
         lambda folder: scenarios.rolling(folder, restarts=2),
         lambda folder: scenarios.wake(folder, samples=5),
+        lambda folder: postgres.f5(folder, tasks=200, kills=2, restarts=1, workers=2),
+        lambda folder: postgres.f6(folder, times=8),
     ],
-    ids=["house", "f13", "rolling", "wake"],
+    ids=["house", "f13", "rolling", "wake", "pg-f5", "pg-f6"],
 )
 def test_a_scenario_in_small_misses_nothing(scenario: Callable[[Path], list[Figure]], tmp_path: Path) -> None:
     """Killed and restarted workers lose nothing, and repeat only what lost its lease."""
