@@ -160,8 +160,7 @@ class InstanceSet:
             midnight = datetime.fromordinal(day)  # a civil time
         except (ValueError, OverflowError):
             return LAST_SECOND + 1
-        found = instants(midnight, self._zone, gap="after", fold="first")
-        return to_seconds(found[0]) if found else LAST_SECOND + 1
+        return to_seconds(instants(midnight, self._zone, gap="after")[0])
 
     def instants(self, least: int, end: int) -> Iterator[int]:
         """Give the instants from ``least`` to before ``end``, in order.
