@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import re
 import signal
 import socket
@@ -127,6 +128,47 @@ def test_what_is_asked_when_it_is_told_to_stop_is_still_answered(tmp_path: Path)
     with Mainspring(f"sqlite:///{store}") as app:
         for task_id in acknowledged:
             assert app.sync.get_task(task_id).id == task_id
+
+
+def children_of(pid: int) -> list[int]:
+    """The processes that a process has started."""
+    return [int(part) for part in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def answers_within(url: str, seconds: float) -> bool:
+    """Whether somebody answers, soon."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        try:
+            return asked(url, "GET", "/healthz")[0] == 200
+        except (OSError, http.client.HTTPException):
+            time.sleep(0.05)
+    return False
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs Linux's list of children")
+def test_several_processes_answer_on_one_address(tmp_path: Path) -> None:
+    """One that is killed is replaced; all end with the first, whether it is told to or killed."""
+    for end in (signal.SIGTERM, signal.SIGKILL):
+        with serving(tmp_path / "s.db", "--workers", "2") as (process, url, _):
+            assert answers_within(url, 20)
+            until = time.monotonic() + 20
+            while len(children_of(process.pid)) < 2:
+                assert time.monotonic() < until
+                time.sleep(0.02)
+            victim = children_of(process.pid)[0]
+            os.kill(victim, signal.SIGKILL)
+            while len(set(children_of(process.pid)) - {victim}) < 2:
+                assert time.monotonic() < until
+                time.sleep(0.02)
+            assert answers_within(url, 20)
+            left = children_of(process.pid)
+            process.send_signal(end)
+            assert process.wait(40) == (0 if end == signal.SIGTERM else -signal.SIGKILL)
+            until = time.monotonic() + 40
+            while any(Path(f"/proc/{pid}").exists() for pid in left):
+                assert time.monotonic() < until
+                time.sleep(0.05)
 
 
 def test_a_public_address_is_refused_as_long_as_there_is_no_key(tmp_path: Path) -> None:

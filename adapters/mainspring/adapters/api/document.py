@@ -43,7 +43,9 @@ _BOUNDS: Final[Mapping[Any, Mapping[str, Any]]] = {
     validate_priority: {"minimum": -32_768, "maximum": 32_767},
     validate_timeout: {"description": "From 1ms to 24h."},
     models.check_note: {"maxLength": models.MAX_NOTE},
-    models.check_rule: {"maxLength": models.MAX_RULE},
+    models.check_cron: {"maxLength": models.MAX_RULE, "format": "cron", "examples": ["0 9 * * 1-5", "@daily"]},
+    models.check_rrule: {"maxLength": models.MAX_RULE, "format": "rrule", "examples": ["FREQ=MONTHLY;BYDAY=3TU"]},
+    models.check_zone: {"maxLength": models.MAX_ZONE, "format": "time-zone", "examples": ["Europe/Berlin"]},
     models.check_foreign: {"minLength": MIN_FOREIGN, "maxLength": MAX_TEXT},
     models.check_secret: {"minLength": 1, "maxLength": MAX_TEXT},
     models.check_headers: {"maxProperties": MAX_HEADERS},
@@ -224,11 +226,26 @@ def _success(operation: Operation, schemas: _Schemas) -> dict[str, Any]:
         made["content"] = {"text/event-stream": {"schema": {"type": "string"}}}
     elif operation.gives is not None:
         made["content"] = {JSON_TYPE: {"schema": schemas.of(operation.gives)}}
+    links = _links(operation)
+    if links:
+        made["links"] = links
     if operation.sends:
         made["headers"] = {
             name: {"description": text, "schema": {"type": "string"}} for name, text in operation.sends.items()
         }
     return made
+
+
+def _links(operation: Operation) -> dict[str, Any]:
+    """What can be done with what was created."""
+    if operation.status != 201 or operation.batch:
+        return {}
+    return {
+        one.id: {"operationId": one.id, "parameters": {name: f"$response.body#/{name}"}}
+        for one in OPERATIONS
+        for name in ("id", "name")
+        if one.path.startswith(f"{operation.path}/{{{name}}}") and not one.events
+    }
 
 
 def _path_parameters(operation: Operation) -> list[dict[str, Any]]:
@@ -290,7 +307,7 @@ def _system(summary: str, statuses: Mapping[int, str], kind: str = JSON_TYPE, *,
             for status, text in statuses.items()
         },
     }
-    return made if keyed else {**made, "security": []}
+    return {**made, "security": [{}, {"bearer": []}, {"basic": []}] if keyed else []}
 
 
 _SYSTEM: Final[Mapping[str, Any]] = {

@@ -33,6 +33,7 @@ from mainspring.core.task import (
 )
 
 MAX_RULE: Final = 8_192
+MAX_ZONE: Final = 100
 MAX_NOTE: Final = 500
 HIDDEN: Final = "[redacted]"
 """What a read shows in place of the value of a header that holds a secret."""
@@ -69,10 +70,24 @@ def check_headers(instance: object, attribute: Attribute[Any], value: Mapping[st
             raise InvalidInput("headers", f"{name} holds what reads show in place of a secret", cure)
 
 
-def check_rule(instance: object, attribute: Attribute[Any], value: str) -> None:
-    """Bound the text of a rule; its reader says the rest."""
-    if len(value) > MAX_RULE:
-        raise InvalidInput(attribute.name, f"a text of {len(value)} characters", f"use at most {MAX_RULE}")
+def check_cron(instance: object, attribute: Attribute[Any], value: str) -> None:
+    """Bound a cron expression; its reader says the rest."""
+    _bound(attribute.name, value, MAX_RULE)
+
+
+def check_rrule(instance: object, attribute: Attribute[Any], value: str) -> None:
+    """Bound an iCalendar rule; its reader says the rest."""
+    _bound(attribute.name, value, MAX_RULE)
+
+
+def check_zone(instance: object, attribute: Attribute[Any], value: str) -> None:
+    """Bound the name of a time zone; the rule that it belongs to says whether there is such a zone."""
+    _bound(attribute.name, value, MAX_ZONE)
+
+
+def _bound(name: str, value: str, most: int) -> None:
+    if len(value) > most:
+        raise InvalidInput(name, f"a text of {len(value)} characters", f"use at most {most}")
 
 
 def check_note(instance: object, attribute: Attribute[Any], value: str) -> None:
@@ -244,12 +259,12 @@ class NewSchedule:
     name: str | None = field(default=None, validator=validate_optional_name)
     description: str | None = field(default=None, validator=_DESCRIPTION)
     queue: str | None = field(default=None, validator=check_name_or_none)
-    cron: str | None = field(default=None, validator=if_given(check_rule))
-    rrule: str | None = field(default=None, validator=if_given(check_rule))
+    cron: str | None = field(default=None, validator=if_given(check_cron))
+    rrule: str | None = field(default=None, validator=if_given(check_rrule))
     every: timedelta | None = None
     dtstart: datetime | None = None
     paused: bool = False
-    timezone: str = "UTC"
+    timezone: str = field(default="UTC", validator=check_zone)
     seconds: bool = False
     days: DayRule = "debian"
     gap: Gap | None = None
@@ -273,12 +288,12 @@ class ScheduleChange:
     name: Change[str | None] = field(default=UNSET, validator=if_given(validate_name))
     description: Change[str | None] = field(default=UNSET, validator=if_given(_DESCRIPTION))
     queue: Change[str | None] = field(default=UNSET, validator=if_given(validate_name))
-    cron: Change[str | None] = field(default=UNSET, validator=if_given(check_rule))
-    rrule: Change[str | None] = field(default=UNSET, validator=if_given(check_rule))
+    cron: Change[str | None] = field(default=UNSET, validator=if_given(check_cron))
+    rrule: Change[str | None] = field(default=UNSET, validator=if_given(check_rrule))
     every: Change[timedelta | None] = UNSET
     dtstart: Change[datetime | None] = UNSET
     paused: Change[bool] = UNSET
-    timezone: Change[str] = UNSET
+    timezone: Change[str] = field(default=UNSET, validator=if_given(check_zone))
     seconds: Change[bool] = UNSET
     days: Change[DayRule] = UNSET
     gap: Change[Gap | None] = UNSET

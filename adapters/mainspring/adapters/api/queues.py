@@ -12,6 +12,7 @@ from mainspring.adapters.api.views import BulkView, QueueView, StatsView
 from mainspring.core.ports import QueueStatus
 from mainspring.core.queue import Queue
 from mainspring.core.states import API_STATUS
+from mainspring.core.task import check_name
 
 
 async def _shown(asked: Asked, queue: Queue) -> QueueView:
@@ -70,7 +71,8 @@ async def drain_queue(asked: Asked) -> Answer:
 async def purge_queue(asked: Asked) -> Answer:
     """POST /queues/{name}/purge."""
     body: Purge = asked.body
-    result = await asked.service.operations.purge_queue(asked.path["name"], asked.project, dry_run=body.dry_run)
+    name = check_name("name", asked.path["name"])
+    result = await asked.service.operations.purge_queue(name, asked.project, dry_run=body.dry_run)
     return Answer(value=bulk_view(result, body.dry_run))
 
 

@@ -15,7 +15,7 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from functools import reduce
+from functools import lru_cache, reduce
 from types import NoneType, UnionType
 from typing import Any, Final, Literal, NewType, Union, cast, get_args, get_origin
 
@@ -63,7 +63,7 @@ def make_reader(*, texts: bool) -> Converter:
     converter.register_structure_hook(int, _integer_of_text if texts else _integer)
     converter.register_structure_hook(bool, _switch if texts else _exactly(bool, "true or false"))
     converter.register_structure_hook(datetime, lambda value, _: parse_instant("", _text(value)))
-    converter.register_structure_hook(timedelta, lambda value, _: parse_duration("", _text(value)))
+    converter.register_structure_hook(timedelta, lambda value, _: _duration(_text(value)))
     converter.register_structure_hook_func(lambda kind: kind is BodyText, _body)
     converter.register_structure_hook_func(_is_literal, _literal)
     converter.register_structure_hook_factory(attrs.has, _class_reader)
@@ -102,6 +102,11 @@ def elements_of(value: object) -> Sequence[Any]:
         return _items(value)
     except InvalidInput as error:
         raise Refusal(422, [Problem(message=f"The body: {error.what}", hint=error.cure)]) from None
+
+
+@lru_cache(maxsize=1_024)
+def _duration(text: str) -> timedelta:
+    return parse_duration("", text)
 
 
 def _exactly(kind: type, named: str) -> _Hook:

@@ -30,6 +30,7 @@ from mainspring.adapters.api.views import (
     TaskView,
 )
 from mainspring.adapters.codec import EVENT
+from mainspring.adapters.codec.scalars import write_duration
 from mainspring.adapters.operations.bulk import BulkResult
 from mainspring.core.access import ApiKey, Project
 from mainspring.core.events import (
@@ -42,7 +43,7 @@ from mainspring.core.events import (
     TaskCancelled,
     TaskFailed,
 )
-from mainspring.core.instants import format_duration, format_instant
+from mainspring.core.instants import format_instant
 from mainspring.core.ports import QueueStatus
 from mainspring.core.preview import Preview
 from mainspring.core.queue import QueuePause, Rate
@@ -69,17 +70,21 @@ from mainspring.core.task import Call, HttpCall, Task, is_secret_header, schedul
 def plain(value: Any) -> Any:
     """Write a view as plain data for JSON: instants and durations as texts."""
     kind = _kind(value)
-    if kind is str or kind is int or value is None or kind is bool or kind is float:
+    if kind in _AS_IT_IS:
         return value
     if kind is datetime:
         return format_instant(value)
     if kind is timedelta:
-        return format_duration(value)
+        return write_duration(value)
     if isinstance(value, Mapping):
         return {name: plain(item) for name, item in cast("Mapping[str, Any]", value).items()}
     if isinstance(value, list | tuple):
         return [plain(item) for item in cast("Sequence[Any]", value)]
-    return {name: plain(getattr(value, name)) for name in _names(kind)}
+    found: dict[str, Any] = {}
+    for name in _names(kind):
+        part = getattr(value, name)
+        found[name] = part if _kind(part) in _AS_IT_IS else plain(part)
+    return found
 
 
 def _kind(value: object) -> type:
@@ -93,6 +98,7 @@ def _names(kind: type) -> tuple[str, ...]:
     return names
 
 
+_AS_IT_IS: Final = frozenset({str, int, bool, float, type(None)})
 _KNOWN: Final[dict[type, tuple[str, ...]]] = {}
 
 

@@ -51,12 +51,14 @@ def create(
 
     A key that is taken over also becomes the project's secret for X-Mergent-Signature, which receivers check with it.
     """
-    from mainspring.cli.keys import create_key
+    from mainspring.cli.keys import add_key, make_key
     from mainspring.cli.wiring import creating_directory
 
-    text = None if take_over is None else take_over.read(1_000).strip()
+    foreign = None if take_over is None else take_over.read(1_000).strip()
+    shown, made = make_key(project, cast("Scope", scope), label, expires, foreign)
     with creating_directory(invocation) as directory:
-        click.echo(create_key(directory, project, cast("Scope", scope), label, expires, text))
+        add_key(directory, made, foreign)
+    click.echo(shown)
 
 
 @key.command("ls")

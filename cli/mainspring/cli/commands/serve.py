@@ -17,6 +17,7 @@ class _ServeOptions(TypedDict):
     host: str
     port: int
     no_worker: bool
+    workers: int
     import_: str | None
     queues: str | None
     concurrency: int
@@ -35,6 +36,13 @@ class _ServeOptions(TypedDict):
 @click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen; a public address needs a key.")
 @click.option("--port", type=int, default=8000, show_default=True, help="Where to listen; 0 takes any that is free.")
 @click.option("--no-worker", is_flag=True, help="Answer requests only; tasks are carried out by 'mainspring worker'.")
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 64),
+    default=1,
+    show_default=True,
+    help="How many processes answer and carry out tasks, on one address.",
+)
 @import_option
 @click.option("--queues", metavar="A,B", help="Serve only these queues.  [default: all]")
 @click.option("--concurrency", type=int, default=50, show_default=True, help="How many runs at once.")
@@ -86,6 +94,7 @@ def serve(invocation: Invocation, **options: Unpack[_ServeOptions]) -> None:
         settings=settings,
         networks=tuple((options["allow_networks"] or "").replace(",", " ").split()),
         loopback=options["allow_loopback"],
+        workers=options["workers"],
     )
 
 
@@ -100,7 +109,7 @@ def _settings(options: _ServeOptions) -> ServerSettings:
     return ServerSettings(
         worker=not options["no_worker"],
         api=ApiSettings(
-            rate_limit=options["rate_limit"],
+            rate_limit=-(-options["rate_limit"] // options["workers"]),  # each process counts by itself
             ready_lag=parse_duration("ready-lag", options["ready_lag"]),
             open_metrics=options["open_metrics"] or is_loopback(options["host"]),
         ),
