@@ -252,6 +252,16 @@ def test_a_batch_of_which_nothing_can_be_created_is_refused(api: Api) -> None:
     assert (empty.status, empty.json) == (201, [])
 
 
+def test_a_batch_with_an_idempotency_key_is_made_once(api: Api) -> None:
+    """Sent again it answers with the same tasks; a key that is none is refused."""
+    batch = [{"request": REQUEST}, {"request": REQUEST}]
+    first, again = [api("POST", "/v2/tasks/batch-create", batch, headers={"Idempotency-Key": "b"}) for _ in range(2)]
+    assert [task["id"] for task in first.json] == [task["id"] for task in again.json]
+    assert len({task["id"] for task in first.json}) == 2
+    long = api("POST", "/v2/tasks/batch-create", batch, headers={"Idempotency-Key": "x" * 256})
+    assert (long.status, long.json["param"]) == (422, "idempotency_key")
+
+
 def test_bulk_operations_count_and_can_be_tried(api: Api) -> None:
     """A dry run says what would be done, and does nothing."""
     for queue in ("mail", "mail", "other"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from hashlib import sha256
 from typing import Any, Final
 
 from attrs import evolve
@@ -16,7 +17,7 @@ from mainspring.adapters.api.show import bulk_view, event_view, runs_of, task_vi
 from mainspring.adapters.api.views import BulkView, EventView, RunView, TaskView
 from mainspring.adapters.operations import TaskRequest
 from mainspring.core.commands import Edit
-from mainspring.core.creation import Accepted
+from mainspring.core.creation import Accepted, IdempotencyKey
 from mainspring.core.errors import MainspringError, NotFound
 from mainspring.core.ids import is_uuid
 from mainspring.core.matching import matches
@@ -70,13 +71,13 @@ async def create_tasks(asked: Asked) -> Answer:
     if len(items) > MAX_BATCH:
         raise refuse(422, f"the list has {len(items)} tasks; use at most {MAX_BATCH}")
     retry = await asked.service.projects.retry_of(asked.project)
-    key = asked.headers.get(IDEMPOTENCY_KEY)
+    key = _batch_key(asked.headers.get(IDEMPOTENCY_KEY))
     refused: dict[int, Refusal] = {}
     wanted: dict[int, TaskRequest] = {}
     for index, item in enumerate(items):
         try:
             body: NewTask = read(JSON_READER, item, NewTask)
-            own = None if key is None else f"{key[:240]}-{index}"
+            own = None if key is None else f"{key}-{index}"
             wanted[index] = asking.new_task(body, asked.project, retry, own)
         except Refusal as refusal:
             refused[index] = refusal
@@ -94,6 +95,14 @@ async def create_tasks(asked: Asked) -> Answer:
         raise Refusal(422, _of_elements(refused))
     headers = {REFUSED: _told(refused)} if refused else {}
     return Answer(value=[task_view(task) for task in reversed(created.values())], headers=headers)
+
+
+def _batch_key(key: str | None) -> str | None:
+    """Give what the keys of a batch's elements begin with: of the same length, however long the batch's own key is."""
+    if key is None:
+        return None
+    IdempotencyKey(key=key, fingerprint="")  # refuses what is no key
+    return sha256(key.encode()).hexdigest()
 
 
 def _of_elements(refused: dict[int, Refusal]) -> list[Problem]:
