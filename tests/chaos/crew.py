@@ -1,6 +1,7 @@
 """The functions of the workers that the chaos runner starts and kills; each call writes itself down before it works.
 
-``CHAOS_LOGS`` names the folder of the logs: one O_APPEND file a process.
+``CHAOS_LOGS`` names the folder of the logs: one O_APPEND file a process. ``CHAOS_SKEW`` says by how many seconds the
+clock is wrong that the Postgres storage asks in this process.
 """
 
 from __future__ import annotations
@@ -8,11 +9,18 @@ from __future__ import annotations
 import asyncio
 import os
 import time
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 
 from mainspring.app import Context, Mainspring
 from support.receiver import line
+
+if "CHAOS_SKEW" in os.environ:
+    from mainspring.adapters.storages.postgres import access
+
+    wrong = timedelta(seconds=float(os.environ["CHAOS_SKEW"]))
+    access.utc_now = lambda: datetime.now(UTC) + wrong
 
 app = Mainspring("memory:")  # workers open the real one: --store
 

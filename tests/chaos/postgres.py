@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
+from itertools import count
 from pathlib import Path
 from statistics import median
 from threading import Barrier, Thread
@@ -17,8 +20,10 @@ from chaos.scenarios import STORE, Logs, all_ended, fill, note_call, open_store,
 from mainspring.adapters.throwaway_postgres import ThrowawayPostgres
 from mainspring.app import Mainspring
 from mainspring.core.errors import Unavailable
+from mainspring.core.schedule import CatchUp, Created, Schedule
 from support.postgres import chosen_binaries
 
+HALF = timedelta(milliseconds=500)
 Scenario = Callable[[Path], list[Figure]]
 
 
@@ -188,6 +193,63 @@ def _enqueue_rate(url: str, seconds: float, *, told: bool) -> float:
     return sum(done) / seconds
 
 
+# --- F8 --------------------------------------------------------------------------------------------------------------
+
+
+def f8(
+    folder: Path, *, nodes: int = 4, schedules: int = 20, seconds: int = 10, kills: int = 4, stops: int = 2
+) -> list[Figure]:
+    """F8: many nodes fire schedules of a second; some are killed, some stand still, half have a clock an hour wrong."""
+    turns = count()
+    hire = lambda: Worker(folder, store_url(folder), lease="5s", skew=(0, 3600, 0, -3600)[next(turns) % 4])  # noqa: E731
+    with serving(folder) as server, app.on(server.url()) as store:
+        first = store.sync._storage.now().replace(microsecond=0) + timedelta(seconds=4)
+        options = {"starts_at": first - HALF, "ends_at": first + timedelta(seconds=seconds) - HALF}
+        made = [
+            store.sync.schedule(
+                "note", cron="* * * * * *", seconds=True, overlap="allow_all", catch_up=CatchUp(mode="all"), **options
+            )
+            for _ in range(schedules)
+        ]
+        with crew_of(nodes, hire) as crew:
+            _disturb(crew, stops, kills, seconds)
+            wanted = schedules * seconds
+            wait_for(lambda: _recorded(store, made)[0] >= wanted and not _live(store), 0.2)
+        recorded, tasks, occurrences = _recorded(store, made)
+        figures = judge(store.sync, tasks, deliveries(Logs(folder)))
+    wanted = schedules * seconds
+    return [
+        Figure("occurrences on record", str(wanted), str(recorded), recorded == wanted),
+        Figure("of them different ones", str(wanted), str(occurrences), occurrences == wanted),
+        Figure("tasks, each of its own", str(wanted), str(len(set(tasks))), len(set(tasks)) == wanted),
+        *figures,
+    ]
+
+
+def _disturb(crew: Crew, stops: int, kills: int, seconds: float) -> None:
+    """Kill nodes, and let others stand still for a while, all over so many seconds."""
+    pause = seconds / (stops + kills)
+    for turn in range(stops):
+        process = crew.places[turn % len(crew.places)].process
+        process.send_signal(signal.SIGSTOP)
+        time.sleep(pause)
+        process.send_signal(signal.SIGCONT)
+    for turn in range(kills):
+        crew.kill(turn)
+        time.sleep(pause)
+
+
+def _live(store: Mainspring) -> bool:
+    return bool(store.sync.count_tasks().keys() & {"pending", "running", "cancelling"})
+
+
+def _recorded(store: Mainspring, schedules: list[Schedule]) -> tuple[int, list[str], int]:
+    """How many occurrences have a record, the tasks that were made of them, and how many occurrences differ."""
+    slots = [slot for one in schedules for slot in store.sync.schedule_slots(one.id, 1_000)]
+    tasks = [slot.outcome.task_id for slot in slots if isinstance(slot.outcome, Created)]
+    return sum(slot.count for slot in slots), tasks, len({(slot.schedule_id, slot.occurrence) for slot in slots})
+
+
 # --- F6 --------------------------------------------------------------------------------------------------------------
 
 
@@ -233,8 +295,6 @@ def _insist(client: Mainspring, key: str) -> str:
 
 def _occurrences(store: Mainspring, schedules: list[str]) -> tuple[list[str], int, int]:
     """The tasks that schedules made, how many slots say *created*, and how many different occurrences those have."""
-    from mainspring.core.schedule import Created
-
     slots = [slot for key in schedules for slot in store.sync.schedule_slots(key, 1_000)]
     made = [slot for slot in slots if isinstance(slot.outcome, Created)]
     tasks = [slot.outcome.task_id for slot in made if isinstance(slot.outcome, Created)]

@@ -24,8 +24,12 @@ def _path() -> str:
 class Worker:
     """A worker process, by the real command line."""
 
-    def __init__(self, folder: Path, store: str, *, lease: str, grace: str = "25s", concurrency: int = 50) -> None:
+    def __init__(
+        self, folder: Path, store: str, *, lease: str, grace: str = "25s", concurrency: int = 50, skew: float = 0.0
+    ) -> None:
         environment = os.environ | {"CHAOS_LOGS": str(folder), "PYTHONPATH": _path()}
+        if skew:
+            environment["CHAOS_SKEW"] = str(skew)
         command = [sys.executable, "-m", "mainspring.cli", "worker", "--store", store, "--import", "chaos.crew"]
         options = ["--lease", lease, "--grace", grace, "--concurrency", str(concurrency), "--log-level", "error"]
         with (folder / "workers.err").open("ab") as errors:

@@ -1,6 +1,6 @@
 """``nox -s chaos``: real processes under load, killed and restarted; the receivers' own logs are the truth.
 
-Each figure is a line ``figure | wanted | got | ok``. ``--full`` runs the published sizes (up to a quarter of an hour),
+Each figure is a line ``figure | wanted | got | ok``. ``--full`` runs the published sizes (an hour or so),
 ``--only NAME`` a single scenario. The exit code is 1 if a figure was missed.
 """
 
@@ -31,6 +31,7 @@ BOUNDED: dict[str, Callable[[Path], list[Figure]]] = {
     "pg-f4": postgres.f4,
     "pg-f5": postgres.f5,
     "pg-f6": postgres.f6,
+    "pg-f8": postgres.f8,
     "pg-f10": postgres.f10,
     "pg-f11": postgres.f11,
     "pg-f11-rate": postgres.f11_rate,
@@ -48,6 +49,7 @@ FULL: dict[str, Callable[[Path], list[Figure]]] = BOUNDED | {
     "pg-f4": lambda folder: postgres.f4(folder, tasks=50_000, kills=200),
     "pg-f5": lambda folder: postgres.f5(folder, tasks=20_000, kills=60, restarts=20),
     "pg-f6": lambda folder: postgres.f6(folder, times=1_000),
+    "pg-f8": lambda folder: postgres.f8(folder, nodes=8, schedules=200, seconds=120, kills=100, stops=20),
     "pg-f11": lambda folder: postgres.f11(folder, tasks=20_000, workers=16, kills=100),
     "pg-f11-rate": lambda folder: postgres.f11_rate(folder, tasks=20_000, workers=16, kills=100),
     "pg-f12": lambda folder: postgres.f12(folder, restarts=100),
