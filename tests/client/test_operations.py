@@ -52,7 +52,7 @@ def test_a_task_is_created_read_changed_and_deleted(client: Any) -> None:
     )
     assert (made.name, made.queue, made.status, made.scheduled_for) == ("one", "mail", "queued", LATER)
     assert (made.request.url, made.request.headers, made.request.body) == (URL, {"x-one": "1"}, '{"a":[1,2]}')
-    assert (made.timeout, made.retry) == (timedelta(hours=3), "fixed(5s, attempts=10)")
+    assert (made.timeout, made.retry) == (timedelta(hours=3), "fixed(delay=5s)")
     assert client.get_task(made.id) == made
     changed = client.change_task(made.id, TaskChange(name=None, priority=7))
     assert (changed.name, changed.priority, changed.queue) == (None, 7, "mail")
