@@ -7,6 +7,7 @@ import inspect
 import pytest
 
 from mainspring.core import ports
+from mainspring.core.directory import AsyncDirectory, Directory
 from mainspring.core.errors import InvalidInput, NotFound
 from mainspring.core.ports import AsyncStorage, Page, Refused, ScheduleQuery, Storage, TaskQuery
 from support.builders import NOW, TASK_ID, make_task
@@ -18,10 +19,14 @@ def operations(port: type) -> dict[str, inspect.Signature]:
     return {name: inspect.signature(member) for name, member in members if not name.startswith("_")}
 
 
-def test_both_colours_have_the_same_operations() -> None:
-    """``AsyncStorage`` is ``Storage`` awaited: the same names, the same arguments, the same results."""
-    assert operations(Storage) == operations(AsyncStorage)
-    assert len(operations(Storage)) >= 20
+COLOURS = [(Storage, AsyncStorage, 20), (Directory, AsyncDirectory, 8)]
+
+
+@pytest.mark.parametrize(("port", "awaited", "least"), COLOURS)
+def test_both_colours_have_the_same_operations(port: type, awaited: type, least: int) -> None:
+    """The second colour is the first one awaited: the same names, the same arguments, the same results."""
+    assert operations(port) == operations(awaited)
+    assert len(operations(port)) >= least
 
 
 @pytest.mark.parametrize("field", ["created_before", "ended_before"])
@@ -32,11 +37,13 @@ def test_an_instant_of_a_query_is_of_a_zone(field: str) -> None:
     assert getattr(TaskQuery(**{field: NOW}), field) == NOW
 
 
-def test_one_colour_is_awaited_and_the_other_is_not() -> None:
+@pytest.mark.parametrize(("port", "awaited", "least"), COLOURS)
+def test_one_colour_is_awaited_and_the_other_is_not(port: type, awaited: type, least: int) -> None:
     """Every operation of the second colour is a coroutine function, none of the first."""
-    for name in operations(Storage):
-        assert inspect.iscoroutinefunction(getattr(AsyncStorage, name)), name
-        assert not inspect.iscoroutinefunction(getattr(Storage, name)), name
+    assert len(operations(port)) >= least
+    for name in operations(port):
+        assert inspect.iscoroutinefunction(getattr(awaited, name)), name
+        assert not inspect.iscoroutinefunction(getattr(port, name)), name
 
 
 def test_every_operation_states_its_contract() -> None:
