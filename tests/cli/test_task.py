@@ -173,3 +173,35 @@ def test_a_project_has_a_retry_policy_in_the_environment() -> None:
     )
     line = complaint(run("task", "add", URL, env={"MAINSPRING_RETRY": "sometimes"}), 2)
     assert line.startswith("MAINSPRING_RETRY: 'sometimes' is no policy")
+
+
+def test_a_waiting_task_is_edited_field_by_field() -> None:
+    """What is named changes, the rest stays; what is refused is refused by its field."""
+    id_ = well(
+        "task", "add", URL, "--delay", "1h", "--name", "first", "--key", "a", "--start-by", "2090-01-01T00:00:00Z"
+    )
+    before = read("task", "show", id_)["task"]
+    said = well("task", "edit", id_, "--at", "2080-01-01T00:00:00Z", "--priority", "3")
+    assert said == f"{id_}  pending, due 2080-01-01T00:00:00Z"
+    after = read("task", "show", id_)["task"]
+    assert {name for name in after if after[name] != before[name]} == {"state", "version", "priority", "scheduled_for"}
+    edited = read(
+        "task", "edit", id_, "https://example.com/other", "--name", "", "--key", "", "--start-by", "none",
+        "--queue", "slow", "--retry", "never", "--timeout", "1m", "--delay", "5m",
+    )  # fmt: skip
+    assert edited == read("task", "show", id_)["task"]
+    assert (edited["name"], edited["key"], edited["start_by"], edited["queue"]) == (None, None, None, "slow")
+    assert edited["call"]["url"] == "https://example.com/other"
+    for options, field in (
+        ((), "change"),
+        (("--at", "2080-01-01T00:00:00Z", "--delay", "1h"), "delay"),
+        (("--at", "soon"), "at"),
+        (("--delay", "soon"), "delay"),
+        (("--start-by", "soon"), "start_by"),
+        (("--body", "x"), "body"),
+        (("--retry", "x"), "retry"),
+        (("--queue", "a b"), "queue"),
+    ):
+        assert complaint(run("task", "edit", id_, *options), 2).startswith(f"{field}: "), options
+    well("task", "cancel", id_)
+    assert "only a pending task can be edited" in complaint(run("task", "edit", id_, "--priority", "1"), 4)

@@ -102,41 +102,42 @@ def change_from(options: ChangeOptions, app: Mainspring | None) -> ScheduleChang
     from mainspring.adapters.operations import ScheduleChange
 
     return ScheduleChange(
-        call=_call(options, app),
-        cron=_given(options["cron"]),
-        seconds=_given(options["seconds"]),
-        rrule=_given(options["rrule"]),
-        every=_given(options["every"]),
-        timezone=_given(options["tz"]),
-        days=cast("Change[DayRule]", _given(options["days"])),
-        gap=cast("Change[Gap | None]", _unless(options["gap"], DEFAULT)),
-        fold=cast("Change[Fold | None]", _unless(options["fold"], DEFAULT)),
-        dtstart=_given(options["dtstart"]),
-        queue=_given(options["queue"]),
-        priority=_given(options["priority"]),
-        retry=_given(options["retry"]),
-        timeout=_given(options["timeout"]),
-        name=_unless(options["name"], ""),
-        description=_unless(options["description"], ""),
-        overlap=cast("Change[Overlap]", _given(options["overlap"])),
-        catch_up_mode=_given(options["catch_up"]),
-        catch_up_window=_given(options["catch_up_window"]),
-        starts_at=_unless(options["starts_at"], NONE),
-        ends_at=_unless(options["ends_at"], NONE),
+        call=call_change(options, app),
+        cron=given(options["cron"]),
+        seconds=given(options["seconds"]),
+        rrule=given(options["rrule"]),
+        every=given(options["every"]),
+        timezone=given(options["tz"]),
+        days=cast("Change[DayRule]", given(options["days"])),
+        gap=cast("Change[Gap | None]", unless(options["gap"], DEFAULT)),
+        fold=cast("Change[Fold | None]", unless(options["fold"], DEFAULT)),
+        dtstart=given(options["dtstart"]),
+        queue=given(options["queue"]),
+        priority=given(options["priority"]),
+        retry=given(options["retry"]),
+        timeout=given(options["timeout"]),
+        name=unless(options["name"], ""),
+        description=unless(options["description"], ""),
+        overlap=cast("Change[Overlap]", given(options["overlap"])),
+        catch_up_mode=given(options["catch_up"]),
+        catch_up_window=given(options["catch_up_window"]),
+        starts_at=unless(options["starts_at"], NONE),
+        ends_at=unless(options["ends_at"], NONE),
         max_runs=_count(options["max_runs"]),
-        jitter=_given(options["jitter"]),
+        jitter=given(options["jitter"]),
     )
 
 
-def _given(value: T | None) -> Change[T]:
+def given(value: T | None) -> Change[T]:
+    """What an option asks for: to leave a setting alone, or a value."""
     from mainspring.core.commands import UNSET
 
     return UNSET if value is None else value
 
 
-def _unless(text: str | None, nothing: str) -> Change[str | None]:
+def unless(text: str | None, nothing: str) -> Change[str | None]:
     """What an option asks for: to leave a setting alone, to take it away (``nothing``), or a text."""
-    return None if text == nothing else _given(text)
+    return None if text == nothing else given(text)
 
 
 def _count(text: str | None) -> Change[int | None]:
@@ -152,7 +153,8 @@ def _count(text: str | None) -> Change[int | None]:
     return int(text)
 
 
-def _call(options: ChangeOptions, app: Mainspring | None) -> Change[Call]:
+def call_change(options: CallParts, app: Mainspring | None) -> Change[Call]:
+    """What to call instead, if anything was named."""
     from mainspring.core.commands import UNSET
     from mainspring.core.errors import InvalidInput
 

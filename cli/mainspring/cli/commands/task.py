@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final, Unpack, cast
+from typing import TYPE_CHECKING, Any, Final, TypeVar, Unpack, cast
 
 import click
 
-from mainspring.cli.calls import CallOptions, call_from, call_options
+from mainspring.cli.calls import CallOptions, CallParts, call_from, call_options, call_parts
 from mainspring.cli.invocation import Invocation, json_option, pass_invocation, store_option
 from mainspring.cli.lazy import OrderedGroup
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from mainspring.core.creation import ClashPolicy
     from mainspring.core.events import Event
     from mainspring.core.task import Task
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 STATUSES: Final = ("pending", "running", "cancelling", "succeeded", "failed", "cancelled", "expired")
 """As in ``mainspring.core.states``, which is not imported to show a help; a test compares them."""
@@ -157,6 +159,56 @@ def show(invocation: Invocation, id_: str, as_json: bool) -> None:
         print_json({"task": TASK.plain(found), "history": [EVENT.plain(event) for event in history]})
         return
     _show_task(found, history)
+
+
+class _EditOptions(CallParts):
+    import_: str | None
+    delay: str | None
+    at: str | None
+    start_by: str | None
+    name: str | None
+    queue: str | None
+    priority: int | None
+    key: str | None
+    retry: str | None
+    timeout: str | None
+    as_json: bool
+
+
+def _call_parts(command: F) -> F:
+    for option in reversed(call_parts):
+        command = option(command)
+    return command
+
+
+@task.command()
+@click.argument("id_", metavar="ID")
+@_call_parts
+@click.option("--delay", metavar="DURATION", help="Run so long after now.")
+@click.option("--at", metavar="ISO", help="Or at this instant, e.g. 2030-01-02T03:04:05Z.")
+@click.option("--start-by", metavar="ISO", help="If it was not started by then, it expires; or 'none'.")
+@click.option("--name", help="Another name; '' takes it away.")
+@click.option("--queue", help="The queue that it waits in.")
+@click.option("--priority", type=int, help="Higher runs first within a queue.")
+@click.option("--key", help="What the limits per key of its queue go by; '' takes it away.")
+@click.option("--retry", metavar="POLICY", help="The retry policy, e.g. mergent, never or 'fixed(5s, attempts=3)'.")
+@click.option("--timeout", metavar="DURATION", help="How long a run may take, e.g. 30s.")
+@json_option
+@store_option
+@pass_invocation
+def edit(invocation: Invocation, id_: str, **options: Unpack[_EditOptions]) -> None:
+    """Change what is named of a task that waits; the rest stays as it is."""
+    from mainspring.cli.edits import edit_from
+    from mainspring.cli.wiring import existing, load_app
+    from mainspring.cli.words import state_words
+
+    app = load_app(options["import_"])
+    with existing(invocation, app) as operations:
+        made = operations.edit_task(id_, edit_from(options, options, app, operations.now()))
+    if options["as_json"]:
+        _show_added(made, as_json=True)
+    else:
+        click.echo(f"{made.id}  {state_words(made.state)}")
 
 
 @task.command()
