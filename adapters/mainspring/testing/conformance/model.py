@@ -9,17 +9,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from mainspring.testing.conformance.schedule_rules import ScheduleRules
 from mainspring.testing.conformance.sides import Side
 
 
-def run_model(sides: Mapping[str, Side], *, examples: int, steps: int, words: bool = False) -> None:
+def run_model(
+    sides: Mapping[str, Side], *, examples: int, steps: int, words: bool = False, shorten: bool = True
+) -> None:
     """Ask the memory storage and ``sides`` the same, ``examples`` times from the beginning, ``steps`` steps each.
 
-    ``words``: refusals have to be worded alike, too.
+    ``words``: refusals have to be worded alike, too. ``shorten``: look for the fewest steps that show a difference.
     """
 
     class Rules(ScheduleRules):
@@ -27,8 +29,14 @@ def run_model(sides: Mapping[str, Side], *, examples: int, steps: int, words: bo
 
     Rules.compared, Rules.words = sides, words
     slow = [HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large]
+    phases = [phase for phase in Phase if shorten or phase not in (Phase.shrink, Phase.explain)]
     wanted = settings(
-        max_examples=examples, stateful_step_count=steps, deadline=None, print_blob=True, suppress_health_check=slow
+        max_examples=examples,
+        stateful_step_count=steps,
+        deadline=None,
+        print_blob=True,
+        suppress_health_check=slow,
+        phases=phases,
     )
     run_state_machine_as_test(Rules, settings=wanted)
 

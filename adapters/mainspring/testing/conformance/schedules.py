@@ -66,7 +66,7 @@ def _live(storage: Storage, schedule_id: ScheduleId) -> tuple[TaskId, ...]:
 class KeepingSchedules:
     """add, get, find, update and delete."""
 
-    def test_what_was_added_is_read_back_equal(self, storage: Storage) -> None:
+    def test_a_schedule_is_read_back_equal(self, storage: Storage) -> None:
         """With its template, rule and policies; its history begins with *created*."""
         made = added_schedule(
             storage,
@@ -107,7 +107,7 @@ class KeepingSchedules:
         storage.update_schedule(made.id, lambda view, at: edit(view, ScheduleEdit(name=None), at))
         storage.update_schedule(other.id, lambda view, at: edit(view, ScheduleEdit(name="n"), at))
 
-    def test_find_gives_the_newest_first_page_by_page(self, storage: Storage) -> None:
+    def test_schedules_are_found_newest_first_page_by_page(self, storage: Storage) -> None:
         """Within the project, by name if asked; a foreign cursor is invalid input."""
         now = storage.now()
         made = [schedule(storage, at=now + index * SECOND, name=f"n{index}") for index in range(5)]
