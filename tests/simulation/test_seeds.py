@@ -93,3 +93,11 @@ def test_the_command_replays_a_seed(capsys: pytest.CaptureFixture[str]) -> None:
     """One line repeats a run."""
     assert main(["--seed", "1"]) == 0
     assert "no invariant is broken" in capsys.readouterr().out
+
+
+def test_the_command_stops_when_its_time_is_up(capsys: pytest.CaptureFixture[str]) -> None:
+    """What was played until then is counted; what an early end left out is no failure."""
+    assert main(["--seeds", "5000", "--jobs", "2", "--seconds", "0", "--covered"]) == 0
+    said = capsys.readouterr().out
+    assert int(said.split()[0]) < 5_000
+    assert "0 seeds with breaches" in said

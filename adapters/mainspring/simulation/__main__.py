@@ -34,7 +34,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--first", type=int, default=0, help="the first of them")
     parser.add_argument("--seconds", type=float, help="stop after so many real seconds")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="how many processes play them")
-    parser.add_argument("--covered", action="store_true", help="fail if a fault class or an edge never happened")
+    parser.add_argument(
+        "--covered", action="store_true", help="fail if a fault class or an edge never happened in all of the seeds"
+    )
     parser.add_argument("--seed", help="replay this seed and show its trace")
     parser.add_argument("--whole", action="store_true", help="show the whole trace, not its end")
     parser.add_argument("--shrink", action="store_true", help="make the seed's run smaller for as long as it breaks")
@@ -56,6 +58,7 @@ def _many(first: int, count: int, jobs: int, seconds: float | None, covered: boo
     for result in results:
         tally.add(result)
         if seconds is not None and time.monotonic() - start > seconds:
+            results.close()
             break
     for line in tally.lines():
         sys.stdout.write(line + "\n")
@@ -64,9 +67,9 @@ def _many(first: int, count: int, jobs: int, seconds: float | None, covered: boo
         sys.stdout.write(f"seed {broken.seed}: {len(broken.breaches)} breaches, first {broken.breaches[0]}\n")
         sys.stdout.write(f"  replay: python -m mainspring.simulation --seed {broken.seed} --shrink\n")
     sys.stdout.write(f"{len(tally.broken)} seeds with breaches\n")
-    missing = tally.uncovered() if covered else []
+    missing = tally.uncovered() if covered and tally.seeds == count else []
     sys.stdout.writelines(f"never happened: {name}\n" for name in missing)
-    return 1 if tally.broken or missing else 0
+    return 1 if tally.broken or missing or not tally.seeds else 0
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 
@@ -107,7 +107,7 @@ def judge(seed: str, stage: Stage | None = None) -> Result:
     )
 
 
-def campaign(seeds: Iterable[int], jobs: int) -> Iterator[Result]:
+def campaign(seeds: Iterable[int], jobs: int) -> Generator[Result]:
     """Play seeds, ``jobs`` at a time; the results come in the order of the seeds."""
     names = map(str, seeds)
     if jobs == 1:
