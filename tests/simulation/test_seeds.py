@@ -13,6 +13,7 @@ from mainspring.simulation.__main__ import main
 from mainspring.simulation.campaign import Tally, all_edges, judge, report, shrunk
 from mainspring.simulation.checkers import breaches
 from mainspring.simulation.trace import Calm, NodeDown, Probed, Struck
+from simulation.planted import around
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -101,3 +102,17 @@ def test_the_command_stops_when_its_time_is_up(capsys: pytest.CaptureFixture[str
     said = capsys.readouterr().out
     assert int(said.split()[0]) < 5_000
     assert "0 seeds with breaches" in said
+
+
+def test_a_run_that_breaks_is_made_small() -> None:
+    """People, fault classes and time go as long as something stays broken; what is left still breaks, and is told."""
+    with around.NoRate.planted() as stage:
+        seeds, _ = around.NoRate.hunt()
+        swarm = swarm_of(str(seeds - 1))
+        small = shrunk(swarm, stage)
+        lines = [*report(small, stage)]
+    assert small.workers <= swarm.workers
+    assert len(small.faults) < len(swarm.faults)
+    assert small.storm <= swarm.storm
+    assert lines[-1].startswith("I11: ")
+    assert len(lines) < 80

@@ -18,6 +18,8 @@ from mainspring.simulation.world import Stage, play
 
 SHORTEST = 20.0
 """Seconds: a shorter storm shows nothing."""
+MAX_STEPS = 100
+"""How many times a run is made smaller at most."""
 LAST = 50
 """How many entries before a breach are shown."""
 
@@ -121,13 +123,11 @@ def shrunk(swarm: Swarm, stage: Stage | None = None) -> Swarm:
     """Make a run that breaks an invariant smaller for as long as it breaks one: actors, fault classes, then time."""
     if not _breaks(swarm, stage):
         return swarm
-    for _ in range(4):
+    for _ in range(MAX_STEPS):
         smaller = next(filter(partial(_breaks, stage=stage), _smaller(swarm)), None)
         if smaller is None:
             break
-        while smaller is not None:
-            swarm = smaller
-            smaller = next(filter(partial(_breaks, stage=stage), _smaller(swarm)), None)
+        swarm = smaller
     return swarm
 
 
@@ -141,8 +141,7 @@ def _smaller(swarm: Swarm) -> Iterator[Swarm]:
     if swarm.workers > 1:
         yield changed(swarm, workers=swarm.workers - 1)
     yield from (swarm.without(fault) for fault in swarm.faults)
-    if swarm.storm / 2 >= SHORTEST:
-        yield changed(swarm, storm=swarm.storm / 2)
+    yield from (changed(swarm, storm=swarm.storm * part) for part in (0.5, 0.75) if swarm.storm * part >= SHORTEST)
 
 
 def _breaks(swarm: Swarm, stage: Stage | None) -> bool:
