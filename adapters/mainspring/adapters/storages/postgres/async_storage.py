@@ -11,7 +11,7 @@ from typing import Any, Final, TypeVar
 
 import psycopg
 
-from mainspring.adapters.storages.postgres import creating, finding, queueing, saving, scheduling, taking
+from mainspring.adapters.storages.postgres import creating, finding, queueing, saving, scheduling, searching, taking
 from mainspring.adapters.storages.postgres.access import Access
 from mainspring.adapters.storages.postgres.connections import AsyncConnections
 from mainspring.adapters.storages.postgres.drivers import Job, carry_out_async, pause_before, transacted, undo_async
@@ -132,7 +132,7 @@ class AsyncPostgresStorage:
 
     async def find(self, query: TaskQuery) -> Page[Task]:
         """As ``Storage.find``."""
-        found, unreadable = await self._once(finding.find(self.access.sql, query))
+        found, unreadable = await self._once(searching.find(self.access.sql, query))
         await self._quarantine(taking.quarantine_tasks, unreadable)
         return found
 

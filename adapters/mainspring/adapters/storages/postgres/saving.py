@@ -16,7 +16,7 @@ from mainspring.adapters.storages.postgres.work import Work
 from mainspring.core.creation import KEEP_KEYS
 from mainspring.core.effects import NudgeSchedule
 from mainspring.core.errors import Conflict, CorruptHistory, MainspringError
-from mainspring.core.events import UNRECORDED
+from mainspring.core.events import UNRECORDED, ReportDropped
 from mainspring.core.ids import TaskId, is_uuid
 from mainspring.core.instants import to_micros
 from mainspring.core.machine import Decision
@@ -26,9 +26,13 @@ from mainspring.core.states import LIVE, LIVE_STATUSES, TERMINAL_STATUSES, Pendi
 
 
 def can_be_saved_at_once(decisions: Sequence[Decision]) -> bool:
-    """Tell whether ``save_at_once`` may write these: plain ends, retries and the like of different tasks."""
+    """Tell whether ``save_at_once`` may write these: plain ends, retries and the like of different live tasks."""
     return len({decision.task.id for decision in decisions}) == len(decisions) and all(
-        is_plain(decision) and len(decision.events) == 1 and is_uuid(decision.task.id) for decision in decisions
+        is_plain(decision)
+        and len(decision.events) == 1
+        and type(decision.events[0]) is not ReportDropped  # the one that may happen to an ended task and leave it so
+        and is_uuid(decision.task.id)
+        for decision in decisions
     )
 
 
@@ -40,6 +44,7 @@ def save_at_once(sql: Texts, decisions: Sequence[Decision]) -> Operation[tuple[b
         (
             plain([task.id for task in tasks]),
             texts([task.project for task in tasks]),
+            plain([to_micros(task.created_at) for task in tasks]),
             plain([decision.read_version for decision in decisions]),
             *state_parameters(tasks),
             optional(

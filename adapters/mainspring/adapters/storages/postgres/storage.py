@@ -13,7 +13,16 @@ import psycopg
 
 from mainspring.adapters.storages.clock import Clock
 from mainspring.adapters.storages.listeners import Listener
-from mainspring.adapters.storages.postgres import creating, doctor, finding, queueing, saving, scheduling, taking
+from mainspring.adapters.storages.postgres import (
+    creating,
+    doctor,
+    finding,
+    queueing,
+    saving,
+    scheduling,
+    searching,
+    taking,
+)
 from mainspring.adapters.storages.postgres.access import Access
 from mainspring.adapters.storages.postgres.connections import Connections
 from mainspring.adapters.storages.postgres.directory import PostgresDirectory
@@ -168,7 +177,7 @@ class PostgresStorage:
 
     def find(self, query: TaskQuery) -> Page[Task]:
         """Find tasks, newest first; those that cannot be read are left out and quarantined."""
-        found, unreadable = self._once(finding.find(self.access.sql, query))
+        found, unreadable = self._once(searching.find(self.access.sql, query))
         self._quarantine(taking.quarantine_tasks, unreadable)
         return found
 

@@ -62,11 +62,13 @@ SET status = d.status, due = d.due, lease_until = d.lease_until, version = d.ver
 FROM d WHERE l.id = d.id
 """
 END: Final = f"""
-WITH d AS MATERIALIZED (SELECT * FROM unnest({UUIDS}, {TEXTS}, {_STATES}) AS d (id, project, {_STATE})),
+WITH d AS MATERIALIZED (
+    SELECT * FROM unnest({UUIDS}, {TEXTS}, {NUMBERS}, {_STATES}) AS d (id, project, created_at, {_STATE})
+),
 recorded AS ({_HISTORY} FROM {_EVENTS}),
 gone AS (DELETE FROM {{s}}.live l USING d WHERE l.id = d.id)
-INSERT INTO {{s}}.ended (id, project, status, ended_at, version, state)
-SELECT id, project, status, ended_at, version, state FROM d
+INSERT INTO {{s}}.ended (id, project, created_at, status, ended_at, version, state)
+SELECT id, project, created_at, status, ended_at, version, state FROM d
 """
 REMAIN: Final = f"""
 WITH d AS MATERIALIZED (SELECT * FROM unnest({UUIDS}, {_STATES}) AS d (id, {_STATE}))
@@ -75,8 +77,9 @@ SET status = d.status, ended_at = d.ended_at, version = d.version, state = d.sta
 FROM d WHERE e.id = d.id
 """
 _TO_LIVE: Final = """
-INSERT INTO {s}.live (id, project, queue, name, key, schedule_id, rank, status, due, lease_until, version, state)
-SELECT id, project, queue, name, key, schedule_id, rank, status, due, lease_until, version, state FROM d
+INSERT INTO {s}.live
+    (id, project, queue, name, key, schedule_id, created_at, rank, status, due, lease_until, version, state)
+SELECT id, project, queue, name, key, schedule_id, created_at, rank, status, due, lease_until, version, state FROM d
 """
 _BOTH: Final = f"d AS MATERIALIZED (SELECT * FROM unnest({_TASKS}, {_STATES}) AS d ({_TASK}, {_STATE}))"
 _TO_TASKS: Final = """
@@ -87,8 +90,8 @@ REVIVE: Final = f"""
 WITH {_BOTH},
 gone AS (DELETE FROM {{s}}.ended e USING d WHERE e.id = d.id)
 INSERT INTO {{s}}.live
-    (id, project, queue, name, key, schedule_id, rank, status, due, lease_until, version, state, edition)
-SELECT d.id, d.project, d.queue, d.name, d.key, d.schedule_id, d.rank,
+    (id, project, queue, name, key, schedule_id, created_at, rank, status, due, lease_until, version, state, edition)
+SELECT d.id, d.project, d.queue, d.name, d.key, d.schedule_id, d.created_at, d.rank,
     d.status, d.due, d.lease_until, d.version, d.state, t.edition
 FROM d JOIN {{s}}.tasks t ON t.id = d.id
 """
@@ -96,8 +99,8 @@ INSERT: Final = f"""
 WITH {_BOTH},
 bodies AS ({_TO_TASKS}),
 over AS (
-    INSERT INTO {{s}}.ended (id, project, status, ended_at, version, state)
-    SELECT id, project, status, ended_at, version, state FROM d WHERE ended_at IS NOT NULL
+    INSERT INTO {{s}}.ended (id, project, created_at, status, ended_at, version, state)
+    SELECT id, project, created_at, status, ended_at, version, state FROM d WHERE ended_at IS NOT NULL
 )
 {_TO_LIVE} WHERE ended_at IS NULL
 """
@@ -129,8 +132,8 @@ FROM d WHERE t.id = d.id
 """
 SAVE: Final = f"""
 WITH d AS MATERIALIZED (
-    SELECT * FROM unnest({UUIDS}, {TEXTS}, {NUMBERS}, {_STATES}, {OPTIONAL})
-    WITH ORDINALITY AS d (id, project, read_version, {_STATE}, event, ord)
+    SELECT * FROM unnest({UUIDS}, {TEXTS}, {NUMBERS}, {NUMBERS}, {_STATES}, {OPTIONAL})
+    WITH ORDINALITY AS d (id, project, created_at, read_version, {_STATE}, event, ord)
 ),
 hit AS MATERIALIZED (
     SELECT d.* FROM d JOIN {{s}}.live l ON l.id = d.id AND l.version = d.read_version AND NOT l.quarantined
@@ -144,8 +147,8 @@ kept AS (
 ),
 gone AS (DELETE FROM {{s}}.live l USING hit h WHERE l.id = h.id AND h.ended_at IS NOT NULL),
 over AS (
-    INSERT INTO {{s}}.ended (id, project, status, ended_at, version, state)
-    SELECT id, project, status, ended_at, version, state FROM hit WHERE ended_at IS NOT NULL
+    INSERT INTO {{s}}.ended (id, project, created_at, status, ended_at, version, state)
+    SELECT id, project, created_at, status, ended_at, version, state FROM hit WHERE ended_at IS NOT NULL
 )
 SELECT ord FROM hit
 """

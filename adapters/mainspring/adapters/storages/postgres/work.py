@@ -313,8 +313,8 @@ class Work:
             elif entry.place == "ended":
                 (reviving if live else remaining).append(task)
         if ending:
-            projects = texts([task.project for task in ending])
-            ended: tuple[str, ...] = (*_ids(ending), projects, *state_parameters(ending), *history_parameters(events))
+            places = (texts([task.project for task in ending]), plain([micros(task.created_at) for task in ending]))
+            ended: tuple[str, ...] = (*_ids(ending), *places, *state_parameters(ending), *history_parameters(events))
             yield self.sql(task_sql.END), ended
             events = []
         yield from self._flush_bodies()

@@ -37,6 +37,7 @@ CREATE TABLE {schema}.live (
     name text COLLATE "C",
     key text COLLATE "C",
     schedule_id uuid,
+    created_at bigint NOT NULL,
     rank integer NOT NULL, -- minus the priority: the order is ascending throughout
     status text NOT NULL CHECK (status IN ('pending', 'running', 'cancelling')),
     due bigint,
@@ -53,6 +54,7 @@ CREATE TABLE {schema}.live (
 );
 CREATE INDEX live_due ON {schema}.live (project, queue, rank, due, id) WHERE due IS NOT NULL;
 CREATE INDEX live_keyed ON {schema}.live (project, queue, key, rank, due, id) WHERE due IS NOT NULL AND key IS NOT NULL;
+CREATE INDEX live_newest ON {schema}.live (project, created_at, id) WHERE due IS NOT NULL;
 CREATE INDEX live_held ON {schema}.live (lease_until, id) WHERE lease_until IS NOT NULL;
 CREATE UNIQUE INDEX live_name ON {schema}.live (project, name) WHERE name IS NOT NULL;
 CREATE INDEX live_child ON {schema}.live (schedule_id, id) WHERE schedule_id IS NOT NULL;
@@ -60,11 +62,13 @@ CREATE INDEX live_child ON {schema}.live (schedule_id, id) WHERE schedule_id IS 
 CREATE TABLE {schema}.ended (
     id uuid PRIMARY KEY,
     project text COLLATE "C" NOT NULL,
+    created_at bigint NOT NULL,
     status text NOT NULL CHECK (status IN ('succeeded', 'failed', 'cancelled', 'expired')),
     ended_at bigint NOT NULL,
     version bigint NOT NULL,
     state text NOT NULL
 ) WITH (autovacuum_vacuum_scale_factor = 0.05);
+CREATE INDEX ended_newest ON {schema}.ended (project, status, created_at, id);
 CREATE INDEX ended_by_age ON {schema}.ended (status, ended_at, id);
 
 -- The recorded events, ordered by the version that each led to. Only ever added to.
