@@ -12,7 +12,7 @@ import pytest
 
 from adapters.storages.making import new_task, start, succeed
 from mainspring.adapters.storages.postgres import PostgresStorage
-from mainspring.core.commands import Cancel, Edit, LoseLease, Requeue, Start
+from mainspring.core.commands import Cancel, DropReport, Edit, LoseLease, Requeue, Start
 from mainspring.core.errors import Conflict, MainspringError
 from mainspring.core.machine import Decision, handle
 from mainspring.core.ports import Refused
@@ -239,3 +239,14 @@ def test_a_refusal_of_one_is_no_error_of_another(storage: PostgresStorage) -> No
         return got
 
     assert sum(at_once(work, work, work)) == 20
+
+
+def test_a_late_report_is_recorded_on_a_task_that_has_ended(storage: PostgresStorage) -> None:
+    """It is no plain end of a live task, and is written over the version that it was made on like any other."""
+    storage.add(creations([new_task()]))
+    (taken,) = take(storage, (), 1, start)
+    assert storage.save([succeed(taken.task, storage.now())]) == (True,)
+    late = handle(storage.get(taken.task.id), DropReport(at=storage.now(), run=1, worker="another", report="succeed"))
+    assert storage.save([late, late]) == (True, False)
+    assert storage.get(taken.task.id) == late.task
+    assert storage.history(taken.task.id)[-1:] == late.events

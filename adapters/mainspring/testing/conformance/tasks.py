@@ -7,7 +7,7 @@ from datetime import datetime
 import pytest
 from attrs import evolve
 
-from mainspring.core.commands import DropReport, Edit, Fail, Requeue, Succeed
+from mainspring.core.commands import Edit, Fail, Requeue, Succeed
 from mainspring.core.errors import Conflict, IllegalTransition, InvalidInput, NotFound, StaleRun, Unavailable
 from mainspring.core.events import CancelAsked, RetryScheduled, RunStarted, RunSucceeded
 from mainspring.core.ids import TaskId
@@ -348,16 +348,6 @@ class Writing:
         state = storage.get(old.id).state
         assert isinstance(state, Running)
         assert (state.worker, state.run) == ("worker-2", 2)
-
-    def test_a_late_report_is_recorded_on_a_task_that_has_ended(self, storage: Storage) -> None:
-        """A decision on an ended task is written like any other, over the version that it was made on."""
-        held = running(storage)
-        storage.update([held.id], succeed)
-        ended = storage.get(held.id)
-        late = handle(ended, DropReport(at=storage.now(), run=1, worker="w", report="succeed"))
-        assert storage.save([late, late]) == (True, False)
-        assert storage.get(held.id) == late.task
-        assert storage.history(held.id)[-1:] == late.events
 
     def test_a_missing_task_is_not_saved(self, storage: Storage) -> None:
         """False, as for any version that is not there."""
