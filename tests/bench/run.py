@@ -1,7 +1,7 @@
 """``nox -s bench``: speed, as ratios to bare yardsticks of the same run, as a Markdown table.
 
-``-- time``: the recurrences only. ``--json FILE``: the figures for machines as well. ``--rounds N``: how often each is
-repeated (the median counts).
+``-- time``: the recurrences only; ``-- api``: the HTTP API. ``--json FILE``: the figures for machines as well.
+``--rounds N``: how often each is repeated (the median counts).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from bench import ours, yardsticks
+from bench import api, ours, yardsticks
 from bench.measuring import HEAD, Measured, rates
 
 
@@ -107,18 +107,21 @@ def recurrences() -> None:
 def main() -> None:
     """Measure, print, and write down."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", nargs="?", choices=["all", "time", "engine"], default="all")
+    parser.add_argument("what", nargs="?", choices=["all", "time", "engine", "api"], default="all")
     parser.add_argument("--json", type=Path, metavar="FILE")
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
     found: list[Measured] = []
-    if options.what != "time":
+    if options.what in ("all", "api"):
+        api.measure(3.0, min(options.rounds, 3))
+        print()
+    if options.what in ("all", "engine"):
         print(HEAD, flush=True)
         for measured in speed(options.rounds):
             print(measured.row(), flush=True)
             found.append(measured)
         print()
-    if options.what != "engine":
+    if options.what in ("all", "time"):
         recurrences()
     if options.json is not None:
         rows = [
