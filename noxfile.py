@@ -18,7 +18,7 @@ nox.needs_version = ">=2025.5"
 
 ROOT = Path(__file__).parent
 WORKERS = os.environ.get("MAINSPRING_TEST_WORKERS", "2" if (os.cpu_count() or 1) < 4 else "auto")
-SIMULATED = ("--seeds", "1000", "--covered", "--seconds", "150")
+SIMULATED = ("--seeds", "1000", "--seconds", "150")
 CORE_ALONE = ("attrs>=25.3", "croniter>=7,<8", "python-dateutil>=4,<5", "tzdata>=2025.2")
 TEST_TOOLS = ("pytest>=8.4", "pytest-timeout>=2.3", "pytest-xdist>=3.6", "hypothesis>=6.130", "cronsim>=2.6")
 
