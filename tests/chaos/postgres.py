@@ -16,7 +16,7 @@ from chaos import scenarios, semantics
 from chaos.crew import app
 from chaos.ledger import Figure, deliveries, judge, lines, zero
 from chaos.processes import Crew, Worker, crew_of, wait_for
-from chaos.scenarios import STORE, Logs, all_ended, fill, note_call, open_store, store_url
+from chaos.scenarios import AGAIN, STORE, Logs, all_ended, fill, note_call, open_store, store_url
 from mainspring.adapters.throwaway_postgres import ThrowawayPostgres
 from mainspring.app import Mainspring
 from mainspring.core.errors import Unavailable
@@ -204,7 +204,7 @@ def f8(
     hire = lambda: Worker(folder, store_url(folder), lease="5s", skew=(0, 3600, 0, -3600)[next(turns) % 4])  # noqa: E731
     with serving(folder) as server, app.on(server.url()) as store:
         first = store.sync._storage.now().replace(microsecond=0) + timedelta(seconds=4)
-        options = {"starts_at": first - HALF, "ends_at": first + timedelta(seconds=seconds) - HALF}
+        options = {"retry": AGAIN, "starts_at": first - HALF, "ends_at": first + timedelta(seconds=seconds) - HALF}
         made = [
             store.sync.schedule(
                 "note", cron="* * * * * *", seconds=True, overlap="allow_all", catch_up=CatchUp(mode="all"), **options
@@ -261,7 +261,7 @@ def f6(folder: Path, *, times: int = 60) -> list[Figure]:
     with serving(folder) as server, CommitThief(server.socket, share) as proxy:
         through = f"postgresql://postgres@127.0.0.1:{proxy.port}/postgres?wakeups=off"
         with app.on(server.url()) as direct, app.on(through) as client:
-            schedules = [direct.sync.schedule("note", every="1s", overlap="allow_all") for _ in range(20)]
+            schedules = [direct.sync.schedule("note", every="1s", overlap="allow_all", retry=AGAIN) for _ in range(20)]
             ids: list[str] = []
             with crew_of(2, lambda: Worker(folder, through, lease="2s", concurrency=20)):
                 while not proxy.is_done():
@@ -287,7 +287,7 @@ def _insist(client: Mainspring, key: str) -> str:
     """Enqueue with an idempotency key until an answer comes."""
     for _ in range(200):
         try:
-            return client.sync.enqueue("note", idempotency_key=key, retry=scenarios.AGAIN).id
+            return client.sync.enqueue("note", idempotency_key=key, retry=AGAIN).id
         except Unavailable:
             continue
     raise AssertionError(key)
