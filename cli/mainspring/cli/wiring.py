@@ -6,17 +6,19 @@ Rules:
 * Only what writes something new (``add``, ``worker``, ``serve``, the settings of a queue, a key, a project) creates a
   SQLite file; all else says that there is none yet.
 * An imported app's own store is opened only when it is used.
+* ``http://…`` is a server's: the commands work through its API, with the key of ``MAINSPRING_KEY``.
 * ``memory:`` ends with the process: it is refused where nothing could ever come of it.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 from mainspring.adapters.storages.migrations import Schema
 from mainspring.app import Delivery, Mainspring, SyncMainspring
@@ -45,9 +47,26 @@ def is_postgres(url: str) -> bool:
     return url.startswith(("postgresql://", "postgres://"))
 
 
+def is_server(url: str) -> bool:
+    """Tell whether a store is named by the address of a server that has it."""
+    return url.startswith(("http://", "https://"))
+
+
+@contextmanager
+def _remote(invocation: Invocation) -> Generator[SyncMainspring]:
+    from mainspring.client.remote import RemoteOperations
+
+    with RemoteOperations(store_of(invocation), os.environ.get("MAINSPRING_KEY")) as operations:
+        yield cast("SyncMainspring", operations)  # those that commands use; any other one is refused
+
+
 @contextmanager
 def existing(invocation: Invocation, app: Mainspring | None = None) -> Generator[SyncMainspring]:
     """Open the store, which has to exist, for the operations; of ``app``, if no other was named."""
+    if is_server(store_of(invocation)):
+        with _remote(invocation) as operations:
+            yield operations
+        return
     if app is None or invocation.store is not None:
         _existing(invocation)
     else:
@@ -96,6 +115,10 @@ def _is_missing(path: Path) -> bool:
 @contextmanager
 def creating(invocation: Invocation, app: Mainspring | None = None) -> Generator[SyncMainspring]:
     """Open the store, of ``app`` if no other was named, and create it if it does not exist yet."""
+    if is_server(store_of(invocation)):
+        with _remote(invocation) as operations:
+            yield operations
+        return
     if app is None or invocation.store is not None:
         _refuse_memory(store_of(invocation))
     with on_store(invocation, app) as opened:

@@ -24,6 +24,7 @@ from starlette.types import Receive, Scope, Send
 from mainspring.adapters.api.bodies import FORM_TYPE, JSON_TYPE, check_text, read_form, read_json
 from mainspring.adapters.api.operation import Answer, Asked, Operation
 from mainspring.adapters.api.reading import JSON_READER, TEXT_READER, read
+from mainspring.adapters.api.records import RECORD
 from mainspring.adapters.api.refusals import Problem, Refusal, refusal_of, refuse
 from mainspring.adapters.api.repeats import Repeats
 from mainspring.adapters.api.service import Service
@@ -148,7 +149,8 @@ class _Endpoint:
             return StreamingResponse(answer.stream, media_type="text/event-stream", headers=headers)
         if operation.gives is None:
             return Response(status_code=operation.status, headers={**_STEADY, **traffic})
-        document = plain(answer.value)
+        whole = answer.record if request.headers.get("accept") == RECORD else None
+        document = plain(answer.value) if whole is None else whole()
         if mark is not None and await request.is_disconnected():
             self._service.repeats.lost(mark, document)
         return _json(operation.status, document, {**traffic, **_sendable(answer)})

@@ -36,11 +36,15 @@ class Asked:
 
 @frozen(kw_only=True)
 class Answer:
-    """What is answered: plain data, a model, or a list of them; ``stream`` instead gives server-sent events."""
+    """What is answered: plain data, a model, or a list of them; ``stream`` instead gives server-sent events.
+
+    ``record`` makes the whole values of the core (see ``records``), for those who ask for them.
+    """
 
     value: Any = None
     headers: Mapping[str, str] = field(factory=dict[str, str])
     stream: AsyncIterator[bytes] | None = None
+    record: Callable[[], Any] | None = None
 
 
 Handler: TypeAlias = Callable[[Asked], Awaitable[Answer]]

@@ -7,6 +7,7 @@ from typing import Final
 from mainspring.adapters.api import asking
 from mainspring.adapters.api.models import Note, Purge, QueueChange
 from mainspring.adapters.api.operation import Answer, Asked, Operation
+from mainspring.adapters.api.records import queue_record
 from mainspring.adapters.api.show import bulk_view, queue_view
 from mainspring.adapters.api.views import BulkView, QueueView, StatsView
 from mainspring.core.ports import QueueStatus
@@ -15,23 +16,23 @@ from mainspring.core.states import API_STATUS
 from mainspring.core.task import check_name
 
 
-async def _shown(asked: Asked, queue: Queue) -> QueueView:
+async def _shown(asked: Asked, queue: Queue) -> Answer:
     found = await asked.service.operations.find_queues(asked.project)
     counted = [status for status in found if status.queue.ref == queue.ref]
     pending, held = (counted[0].pending, counted[0].held) if counted else (0, 0)
-    return queue_view(QueueStatus(queue=queue, pending=pending, held=held))
+    status = QueueStatus(queue=queue, pending=pending, held=held)
+    return Answer(value=queue_view(status), record=lambda: queue_record(status))
 
 
 async def list_queues(asked: Asked) -> Answer:
     """GET /queues."""
-    return Answer(value=[queue_view(status) for status in await asked.service.operations.find_queues(asked.project)])
+    found = await asked.service.operations.find_queues(asked.project)
+    return Answer(value=[queue_view(one) for one in found], record=lambda: [queue_record(one) for one in found])
 
 
 async def get_queue(asked: Asked) -> Answer:
     """GET /queues/{name}."""
-    return Answer(
-        value=await _shown(asked, await asked.service.operations.get_queue(asked.path["name"], asked.project))
-    )
+    return await _shown(asked, await asked.service.operations.get_queue(asked.path["name"], asked.project))
 
 
 async def change_queue(asked: Asked) -> Answer:
@@ -39,7 +40,7 @@ async def change_queue(asked: Asked) -> Answer:
     body: QueueChange = asked.body
     edit = asking.queue_edit(body)
     queue = await asked.service.operations.edit_queue(asked.path["name"], edit, asked.project)
-    return Answer(value=await _shown(asked, queue))
+    return await _shown(asked, queue)
 
 
 async def forget_queue(asked: Asked) -> Answer:
@@ -52,20 +53,20 @@ async def pause_queue(asked: Asked) -> Answer:
     """POST /queues/{name}/pause."""
     body: Note = asked.body
     queue = await asked.service.operations.pause_queue(asked.path["name"], body.note, asked.project)
-    return Answer(value=await _shown(asked, queue))
+    return await _shown(asked, queue)
 
 
 async def resume_queue(asked: Asked) -> Answer:
     """POST /queues/{name}/resume."""
     queue = await asked.service.operations.resume_queue(asked.path["name"], asked.project)
-    return Answer(value=await _shown(asked, queue))
+    return await _shown(asked, queue)
 
 
 async def drain_queue(asked: Asked) -> Answer:
     """POST /queues/{name}/drain."""
     body: Note = asked.body
     queue = await asked.service.operations.drain_queue(asked.path["name"], body.note, asked.project)
-    return Answer(value=await _shown(asked, queue))
+    return await _shown(asked, queue)
 
 
 async def purge_queue(asked: Asked) -> Answer:

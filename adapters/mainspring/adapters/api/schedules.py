@@ -18,16 +18,18 @@ from mainspring.adapters.api.models import (
     ScheduleFilter,
 )
 from mainspring.adapters.api.operation import Answer, Asked, Operation
+from mainspring.adapters.api.records import schedule_record
 from mainspring.adapters.api.refusals import Refusal, problem_of
 from mainspring.adapters.api.show import plan_view, preview_view, schedule_view, slot_view
 from mainspring.adapters.api.tasks import CURSOR
 from mainspring.adapters.api.views import EventView, PlanView, PreviewView, ScheduleView, SlotView
+from mainspring.adapters.codec import SCHEDULE_EVENT, SLOT
 from mainspring.adapters.operations.changes import given
 from mainspring.core.commands import Unset
 from mainspring.core.errors import InvalidRecurrence, NotFound
 from mainspring.core.preview import preview
 from mainspring.core.queue import queue_ref
-from mainspring.core.schedule import Schedule
+from mainspring.core.schedule import Plan, Schedule
 
 MAX_SLOTS: Final = 1_000
 MAX_PREVIEW: Final = 1_000
@@ -58,11 +60,23 @@ def _rule_named(body: NewSchedule | ScheduleChange) -> Generator[None]:
         raise Refusal(422, [problem_of(error, place)]) from None
 
 
+def _answer(schedule: Schedule) -> Answer:
+    return Answer(value=schedule_view(schedule), record=lambda: schedule_record(schedule))
+
+
+def _planned(plan: Plan) -> Answer:
+    return Answer(value=plan_view(plan), record=lambda: [SLOT.plain(slot) for slot in plan.slots])
+
+
 async def list_schedules(asked: Asked) -> Answer:
     """GET /schedules."""
     page = await asked.service.operations.find_schedules(asking.schedule_query(asked.query, asked.project))
     headers = {} if page.cursor is None else {CURSOR: page.cursor}
-    return Answer(value=[schedule_view(schedule) for schedule in page.items], headers=headers)
+    return Answer(
+        value=[schedule_view(schedule) for schedule in page.items],
+        headers=headers,
+        record=lambda: [schedule_record(schedule) for schedule in page.items],
+    )
 
 
 async def create_schedule(asked: Asked) -> Answer:
@@ -72,12 +86,12 @@ async def create_schedule(asked: Asked) -> Answer:
     request = asking.new_schedule(body, asked.project, retry)
     with _rule_named(body):
         schedule = await asked.service.operations.create_schedule(request)
-    return Answer(value=schedule_view(schedule))
+    return _answer(schedule)
 
 
 async def get_schedule(asked: Asked) -> Answer:
     """GET /schedules/{id}."""
-    return Answer(value=schedule_view(await own_schedule(asked)))
+    return _answer(await own_schedule(asked))
 
 
 async def change_schedule(asked: Asked) -> Answer:
@@ -92,7 +106,7 @@ async def change_schedule(asked: Asked) -> Answer:
     if not isinstance(body.paused, Unset):
         switch = operations.pause_schedule if body.paused else operations.resume_schedule
         schedule = await switch(schedule.id)
-    return Answer(value=schedule_view(schedule))
+    return _answer(schedule)
 
 
 async def delete_schedule(asked: Asked) -> Answer:
@@ -105,26 +119,26 @@ async def delete_schedule(asked: Asked) -> Answer:
 async def run_schedule(asked: Asked) -> Answer:
     """POST /schedules/{id}/run."""
     schedule = await own_schedule(asked)
-    return Answer(value=plan_view(await asked.service.operations.run_schedule(schedule.id)))
+    return _planned(await asked.service.operations.run_schedule(schedule.id))
 
 
 async def pause_schedule(asked: Asked) -> Answer:
     """POST /schedules/{id}/pause."""
     schedule = await own_schedule(asked)
     body: Note = asked.body
-    return Answer(value=schedule_view(await asked.service.operations.pause_schedule(schedule.id, body.note)))
+    return _answer(await asked.service.operations.pause_schedule(schedule.id, body.note))
 
 
 async def resume_schedule(asked: Asked) -> Answer:
     """POST /schedules/{id}/resume."""
     schedule = await own_schedule(asked)
-    return Answer(value=schedule_view(await asked.service.operations.resume_schedule(schedule.id)))
+    return _answer(await asked.service.operations.resume_schedule(schedule.id))
 
 
 async def skip_schedule(asked: Asked) -> Answer:
     """POST /schedules/{id}/skip."""
     schedule = await own_schedule(asked)
-    return Answer(value=schedule_view(await asked.service.operations.skip_next(schedule.id)))
+    return _answer(await asked.service.operations.skip_next(schedule.id))
 
 
 async def backfill_schedule(asked: Asked) -> Answer:
@@ -132,7 +146,7 @@ async def backfill_schedule(asked: Asked) -> Answer:
     schedule = await own_schedule(asked)
     body: Backfill = asked.body
     plan = await asked.service.operations.backfill_schedule(schedule.id, body.start, body.end, body.overlap)
-    return Answer(value=plan_view(plan))
+    return _planned(plan)
 
 
 async def schedule_slots(asked: Asked) -> Answer:
@@ -140,14 +154,18 @@ async def schedule_slots(asked: Asked) -> Answer:
     schedule = await own_schedule(asked)
     query: HowMany = asked.query
     limit = asking.limit_of(query.limit, MAX_SLOTS)
-    return Answer(value=[slot_view(slot) for slot in await asked.service.operations.schedule_slots(schedule.id, limit)])
+    slots = await asked.service.operations.schedule_slots(schedule.id, limit)
+    return Answer(value=[slot_view(slot) for slot in slots], record=lambda: [SLOT.plain(slot) for slot in slots])
 
 
 async def schedule_history(asked: Asked) -> Answer:
     """GET /schedules/{id}/history."""
     schedule = await own_schedule(asked)
     events = await asked.service.operations.schedule_history(schedule.id)
-    return Answer(value=[EventView(at=event.at, event=event.kind, data={"note": event.note}) for event in events])
+    return Answer(
+        value=[EventView(at=event.at, event=event.kind, data={"note": event.note}) for event in events],
+        record=lambda: [SCHEDULE_EVENT.plain(event) for event in events],
+    )
 
 
 async def schedule_preview(asked: Asked) -> Answer:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any, Final
 
@@ -12,6 +13,7 @@ from mainspring.adapters.api import asking
 from mainspring.adapters.api.models import Bulk, Cancellation, NewTask, Requeueing, TaskChange, TaskFilter
 from mainspring.adapters.api.operation import MAX_BATCH, Answer, Asked, Operation
 from mainspring.adapters.api.reading import JSON_READER, elements_of, read
+from mainspring.adapters.api.records import event_record, task_record
 from mainspring.adapters.api.refusals import MAX_ERRORS, Problem, Refusal, refusal_of, refuse
 from mainspring.adapters.api.show import bulk_view, event_view, runs_of, task_view
 from mainspring.adapters.api.views import BulkView, EventView, RunView, TaskView
@@ -40,6 +42,10 @@ async def own_task(asked: Asked, task_id: str | None = None) -> Task:
     return task
 
 
+def _answer(task: Task, headers: Mapping[str, str] | None = None) -> Answer:
+    return Answer(value=task_view(task), headers=dict(headers or {}), record=lambda: task_record(task))
+
+
 async def list_tasks(asked: Asked) -> Answer:
     """GET /tasks."""
     query = asking.task_query(asked.query, asked.project)
@@ -54,7 +60,11 @@ async def list_tasks(asked: Asked) -> Answer:
         query = evolve(query, name=asked.query.id)
     page = await asked.service.operations.find_tasks(query)
     headers = {} if page.cursor is None else {CURSOR: page.cursor}
-    return Answer(value=[task_view(task) for task in page.items], headers=headers)
+    return Answer(
+        value=[task_view(task) for task in page.items],
+        headers=headers,
+        record=lambda: [task_record(task) for task in page.items],
+    )
 
 
 async def create_task(asked: Asked) -> Answer:
@@ -62,7 +72,7 @@ async def create_task(asked: Asked) -> Answer:
     retry = await asked.service.projects.retry_of(asked.project)
     request = asking.new_task(asked.body, asked.project, retry, asked.headers.get(IDEMPOTENCY_KEY))
     accepted = await asked.service.gathering.create(request)
-    return Answer(value=task_view(accepted.task), headers={OUTCOME: accepted.how})
+    return _answer(accepted.task, {OUTCOME: accepted.how})
 
 
 async def create_tasks(asked: Asked) -> Answer:
@@ -128,14 +138,14 @@ def _told(refused: dict[int, Refusal]) -> str:
 
 async def get_task(asked: Asked) -> Answer:
     """GET /tasks/{id}."""
-    return Answer(value=task_view(await own_task(asked)))
+    return _answer(await own_task(asked))
 
 
 async def change_task(asked: Asked) -> Answer:
     """PATCH /tasks/{id}."""
     task = await own_task(asked)
     edit: Edit = asking.task_edit(asked.body, await asked.service.storage.now())
-    return Answer(value=task_view(await asked.service.operations.edit_task(task.id, edit)))
+    return _answer(await asked.service.operations.edit_task(task.id, edit))
 
 
 async def delete_task(asked: Asked) -> Answer:
@@ -148,21 +158,21 @@ async def delete_task(asked: Asked) -> Answer:
 async def run_task(asked: Asked) -> Answer:
     """POST /tasks/{id}/run."""
     task = await own_task(asked)
-    return Answer(value=task_view(await asked.service.operations.run_task(task.id)))
+    return _answer(await asked.service.operations.run_task(task.id))
 
 
 async def cancel_task(asked: Asked) -> Answer:
     """POST /tasks/{id}/cancel."""
     task = await own_task(asked)
     body: Cancellation = asked.body
-    return Answer(value=task_view(await asked.service.operations.cancel_task(task.id, body.reason)))
+    return _answer(await asked.service.operations.cancel_task(task.id, body.reason))
 
 
 async def requeue_task(asked: Asked) -> Answer:
     """POST /tasks/{id}/requeue."""
     task = await own_task(asked)
     body: Requeueing = asked.body
-    return Answer(value=task_view(await asked.service.operations.requeue_task(task.id, body.reset)))
+    return _answer(await asked.service.operations.requeue_task(task.id, body.reset))
 
 
 async def task_runs(asked: Asked) -> Answer:
@@ -174,7 +184,8 @@ async def task_runs(asked: Asked) -> Answer:
 async def task_history(asked: Asked) -> Answer:
     """GET /tasks/{id}/history."""
     task = await own_task(asked)
-    return Answer(value=[event_view(event) for event in await asked.service.operations.task_history(task.id)])
+    history = await asked.service.operations.task_history(task.id)
+    return Answer(value=[event_view(one) for one in history], record=lambda: [event_record(one) for one in history])
 
 
 async def cancel_tasks(asked: Asked) -> Answer:
