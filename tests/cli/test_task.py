@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -205,3 +206,133 @@ def test_a_waiting_task_is_edited_field_by_field() -> None:
         assert complaint(run("task", "edit", id_, *options), 2).startswith(f"{field}: "), options
     well("task", "cancel", id_)
     assert "only a pending task can be edited" in complaint(run("task", "edit", id_, "--priority", "1"), 4)
+
+
+def _add_some() -> dict[str, str]:
+    """Three tasks that wait, by name: two in ``mail``."""
+    made = {}
+    for name, queue in (("a", "mail"), ("b", "mail"), ("c", "other")):
+        made[name] = well("task", "add", URL, "--name", name, "--queue", queue, "--delay", "1h")
+    return made
+
+
+def _kinds() -> dict[str, str]:
+    return {one["name"]: one["state"]["kind"] for one in read("task", "ls")["tasks"]}
+
+
+def test_tasks_that_match_are_cancelled_queued_again_and_removed() -> None:
+    """A filter says which; a dry run only counts; what has ended is not cancelled again."""
+    _add_some()
+    assert well("task", "cancel", "--queue", "mail", "--dry-run") == "tasks  2 tasks would be cancelled"
+    assert set(_kinds().values()) == {"pending"}
+    assert well("task", "cancel", "--queue", "mail", "--reason", "moved") == "tasks  2 tasks cancelled"
+    assert _kinds() == {"a": "cancelled", "b": "cancelled", "c": "pending"}
+    assert well("task", "cancel", "--all") == "tasks  1 task cancelled"
+    assert well("task", "retry", "--name", "a") == "tasks  1 task queued again"
+    assert _kinds() == {"a": "pending", "b": "cancelled", "c": "cancelled"}
+    assert well("task", "rm", "--status", "cancelled", "--older-than", "1h") == "tasks  0 tasks removed"
+    assert well("task", "rm", "--status", "cancelled") == "tasks  2 tasks removed"
+    assert _kinds() == {"a": "pending"}
+    assert well("task", "rm", "--all") == "tasks  1 task removed"
+
+
+@pytest.mark.parametrize("command", ["cancel", "retry", "rm"])
+@pytest.mark.parametrize(
+    ("args", "what"),
+    [
+        ([], "tasks: no tasks were named; give IDs, a filter such as --queue, or --all"),
+        (
+            ["--all", "--queue", "mail"],
+            "tasks: a filter and --all were given; give IDs, a filter such as --queue, or --all",
+        ),
+        (
+            ["x", "--status", "failed"],
+            "tasks: IDs and a filter were given; give IDs, a filter such as --queue, or --all",
+        ),
+        (
+            ["x", "--dry-run"],
+            "dry-run: it was given with IDs; use it with a filter, or look with 'mainspring task show'",
+        ),
+        (["--older-than", "soon"], None),
+    ],
+)
+def test_a_bulk_change_says_in_one_way_which_tasks_it_means(command: str, args: list[str], what: str | None) -> None:
+    """Else it is refused, and nothing changes."""
+    _add_some()
+    said = complaint(run("task", command, *args), 2)
+    assert said == what or (what is None and said.startswith("older-than: "))
+    assert set(_kinds().values()) == {"pending"}
+
+
+def test_tasks_are_loaded_from_a_file_all_or_none(folder: Path) -> None:
+    """A JSON object a line, in one transaction; the ids come in order."""
+    lines = [
+        {"url": URL, "name": "first", "body": {"é": 1}, "headers": {"X-A": "b"}, "delay": "1h", "priority": 3},
+        {
+            "url": URL,
+            "name": "second",
+            "at": "2030-01-02T03:04:05Z",
+            "queue": "mail",
+            "retry": "never",
+            "timeout": "5s",
+        },
+    ]
+    (folder / "tasks.jsonl").write_text("\n\n".join(json.dumps(line) for line in lines) + "\n")
+    assert well("task", "load", "tasks.jsonl", "--dry-run") == "tasks.jsonl  2 tasks would be added"
+    assert not (folder / "mainspring.db").exists()
+    first, second = well("task", "load", "tasks.jsonl").splitlines()
+    shown = read("task", "show", first)["task"]
+    assert shown["call"]["body"] == '{"é":1}'
+    assert shown["priority"] == 3
+    assert read("task", "show", second)["task"]["queue"] == "mail"
+    said = complaint(run("task", "load", "-", stdin=json.dumps({"url": URL}) + "\n" + json.dumps(lines[0])), 4)
+    assert "first" in said
+    assert len(_kinds()) == 2
+
+
+def test_of_tasks_that_are_loaded_each_may_stand_by_itself() -> None:
+    """A refused one is named by its place, and holds up no other."""
+    lines = [
+        {"url": URL, "name": "a"},
+        {"url": URL, "name": "a"},
+        {"url": URL, "name": "b", "delay": "soon"},
+        {"url": URL},
+    ]
+    result = run("task", "load", "--each", "-", stdin="\n".join(json.dumps(line) for line in lines))
+    assert result.exit_code == 4
+    assert len(result.stdout.splitlines()) == 2
+    assert [line.split(":")[1].strip() for line in result.stderr.splitlines()] == ["task 2", "task 3"]
+    assert len(read("task", "ls")["tasks"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("line", "what"),
+    [
+        ("nonsense", "line 2: it is no JSON ("),
+        ("[]", "line 2: it is no JSON object; "),
+        ('{"url": "https://example.com", "colour": "red"}', "line 2: colour: there is no such field; use url, "),
+        ('{"url": 7}', "line 2: url: 7 is no text; "),
+        ('{"url": "nowhere"}', "line 2: url: "),
+        ('{"url": "https://example.com", "call": "f"}', "line 2: url: there are url and call; "),
+        ("{}", "line 2: url: there is nothing to call; "),
+        ('{"url": "https://example.com", "args": {}}', "line 2: args: a URL takes none; "),
+        ('{"call": "f", "body": "x"}', "line 2: body: a function takes none; "),
+        ('{"call": "f"}', "line 2: import: 'f' cannot be checked"),
+        ('{"url": "https://example.com", "priority": "3"}', "line 2: priority: '3' is no whole number; "),
+        ('{"url": "https://example.com", "headers": {"A": 1}}', "line 2: headers.A: 1 is no text; "),
+        ('{"url": "https://example.com", "headers": 1}', "line 2: headers: they are no JSON object; "),
+        ('{"url": "https://example.com", "delay": 5}', "line 2: delay: 5 is no text; "),
+    ],
+)
+def test_a_line_that_cannot_be_loaded_is_named_with_its_field(line: str, what: str, folder: Path) -> None:
+    """Nothing of the file is added, and no store is made."""
+    said = complaint(run("task", "load", "-", stdin=json.dumps({"url": URL}) + "\n" + line), 2)
+    assert said.startswith(what), said
+    assert not (folder / "mainspring.db").exists()
+
+
+def test_a_file_that_cannot_be_read_is_refused(folder: Path) -> None:
+    """Missing, or no text."""
+    assert "cannot be read" in complaint(run("task", "load", "missing.jsonl"), 2)
+    (folder / "octets").write_bytes(b"\xff\xfe")
+    assert "is not UTF-8" in complaint(run("task", "load", "octets"), 2)

@@ -2,42 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final, TypedDict, TypeVar, Unpack
+from typing import TYPE_CHECKING, Final, Unpack
 
 import click
 
+from mainspring.cli.filters import Filters, by_the_clock, filters_of, query_of, require_one_way
 from mainspring.cli.invocation import Invocation, json_option, pass_invocation, store_option
 from mainspring.cli.lazy import OrderedGroup
 
 if TYPE_CHECKING:
     from mainspring.app import SyncMainspring
-    from mainspring.core.ports import TaskQuery
     from mainspring.core.task import Task
 
-F = TypeVar("F", bound=Callable[..., Any])
-
-_FILTERS: Final = (
-    click.option("--queue", metavar="NAME", help="Only of this queue."),
-    click.option("--name", help="Only of this name."),
-    click.option("--key", help="Only of this key."),
-    click.option("--schedule", metavar="ID", help="Only those that this schedule made."),
-    click.option("--older-than", metavar="DURATION", help="Only those that failed longer ago, e.g. 30d."),
-)
-
-
-class _Filters(TypedDict):
-    queue: str | None
-    name: str | None
-    key: str | None
-    schedule: str | None
-    older_than: str | None
-
-
-def _filters(command: F) -> F:
-    for option in reversed(_FILTERS):
-        command = option(command)
-    return command
+FAILED: Final = ("failed",)
 
 
 @click.group(cls=OrderedGroup)
@@ -46,21 +23,21 @@ def dead() -> None:
 
 
 @dead.command("ls")
-@_filters
+@filters_of("failed")
 @click.option("--limit", type=int, default=20, show_default=True, help="How many to show, 1 to 1000.")
 @click.option("--after", metavar="CURSOR", help="The next page: the cursor that the page before ended with.")
 @json_option
 @store_option
 @pass_invocation
-def list_(invocation: Invocation, limit: int, after: str | None, as_json: bool, **filters: Unpack[_Filters]) -> None:
+def list_(invocation: Invocation, limit: int, after: str | None, as_json: bool, **filters: Unpack[Filters]) -> None:
     """List failed tasks, the newest task first, with their last failure."""
     from attrs import evolve
 
     from mainspring.cli.wiring import existing
 
-    query = evolve(_query(filters), limit=limit, after=after)
+    query = evolve(query_of(filters, FAILED), limit=limit, after=after)
     with existing(invocation) as operations:
-        page = operations.find_tasks(_by(query, filters, operations))
+        page = operations.find_tasks(by_the_clock(query, filters, operations))
     if as_json:
         from mainspring.adapters.codec import TASK
         from mainspring.cli.output import print_json
@@ -70,7 +47,7 @@ def list_(invocation: Invocation, limit: int, after: str | None, as_json: bool, 
     _show_list(page.items, page.cursor)
 
 
-class _RetryOptions(_Filters):
+class _RetryOptions(Filters):
     everything: bool
     keep_attempts: bool
     dry_run: bool
@@ -78,7 +55,7 @@ class _RetryOptions(_Filters):
 
 @dead.command()
 @click.argument("ids", metavar="[ID]...", nargs=-1)
-@_filters
+@filters_of("failed")
 @click.option("--all", "everything", is_flag=True, help="All failed tasks.")
 @click.option("--keep-attempts", is_flag=True, help="Go on counting, instead of giving them all their attempts again.")
 @click.option("--dry-run", is_flag=True, help="Say what would be run again, and change nothing.")
@@ -92,24 +69,24 @@ def retry(invocation: Invocation, ids: tuple[str, ...], **options: Unpack[_Retry
     from mainspring.cli.bulk import say_bulk
     from mainspring.cli.wiring import existing
 
-    query = _query(options)
-    _require_one_way(options, options["everything"], ids=ids)
+    query = query_of(options, FAILED)
+    require_one_way(options, options["everything"], ids=ids)
     reset, dry_run = not options["keep_attempts"], options["dry_run"]
     if ids:
         _retry_each(invocation, ids, reset, dry_run)
         return
     with existing(invocation) as operations:
-        result = operations.requeue_tasks(_by(query, options, operations), reset, dry_run)
+        result = operations.requeue_tasks(by_the_clock(query, options, operations), reset, dry_run)
     say_bulk("dead", result, "queued again", dry_run)
 
 
-class _PurgeOptions(_Filters):
+class _PurgeOptions(Filters):
     everything: bool
     dry_run: bool
 
 
 @dead.command()
-@_filters
+@filters_of("failed")
 @click.option("--all", "everything", is_flag=True, help="All failed tasks.")
 @click.option("--dry-run", is_flag=True, help="Say what would be removed, and remove nothing.")
 @store_option
@@ -119,57 +96,11 @@ def purge(invocation: Invocation, **options: Unpack[_PurgeOptions]) -> None:
     from mainspring.cli.bulk import say_bulk
     from mainspring.cli.wiring import existing
 
-    query = _query(options)
-    _require_one_way(options, options["everything"])
+    query = query_of(options, FAILED)
+    require_one_way(options, options["everything"])
     with existing(invocation) as operations:
-        result = operations.delete_tasks(_by(query, options, operations), options["dry_run"])
+        result = operations.delete_tasks(by_the_clock(query, options, operations), options["dry_run"])
     say_bulk("dead", result, "removed", options["dry_run"])
-
-
-def _query(filters: _Filters) -> TaskQuery:
-    from mainspring.core.ids import ScheduleId
-    from mainspring.core.instants import parse_duration
-    from mainspring.core.ports import TaskQuery
-    from mainspring.core.states import Failed
-    from mainspring.core.task import check_name
-
-    queue, name, schedule = filters["queue"], filters["name"], filters["schedule"]
-    if filters["older_than"] is not None:
-        parse_duration("older-than", filters["older_than"])  # refused before the store is opened
-    for field, value in (("queue", queue), ("name", name)):
-        if value is not None:
-            check_name(field, value)
-    return TaskQuery(
-        statuses=frozenset({Failed.status}),
-        queue=queue,
-        name=name,
-        key=filters["key"],
-        schedule_id=None if schedule is None else ScheduleId(schedule),
-    )
-
-
-def _by(query: TaskQuery, filters: _Filters, operations: SyncMainspring) -> TaskQuery:
-    """Add what has to be judged by the store's clock."""
-    from attrs import evolve
-
-    from mainspring.core.instants import parse_duration
-
-    older_than = filters["older_than"]
-    if older_than is None:
-        return query
-    return evolve(query, ended_before=operations.now() - parse_duration("older-than", older_than))
-
-
-def _require_one_way(filters: _Filters, everything: bool, ids: tuple[str, ...] | None = None) -> None:
-    """Refuse a bulk change that does not say, in exactly one way, which tasks it means."""
-    from mainspring.core.errors import InvalidInput
-
-    values = (filters["queue"], filters["name"], filters["key"], filters["schedule"], filters["older_than"])
-    narrowed = any(value is not None for value in values)
-    ways = [way for way, given in (("IDs", bool(ids)), ("a filter", narrowed), ("--all", everything)) if given]
-    if len(ways) != 1:
-        what = f"{' and '.join(ways)} were given" if ways else "no tasks were named"
-        raise InvalidInput("tasks", what, f"give {'' if ids is None else 'IDs, '}a filter such as --queue, or --all")
 
 
 def _retry_each(invocation: Invocation, ids: tuple[str, ...], reset: bool, dry_run: bool) -> None:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Final, TypeVar, Unpack, cast
 
 import click
 
-from mainspring.cli.calls import CallOptions, CallParts, call_from, call_options, call_parts
+from mainspring.cli.calls import CallOptions, CallParts, call_from, call_options, call_parts, import_option
+from mainspring.cli.filters import Filters, by_the_clock, filters_of, query_of, require_one_way
 from mainspring.cli.invocation import Invocation, json_option, pass_invocation, store_option
 from mainspring.cli.lazy import OrderedGroup
 
 if TYPE_CHECKING:
+    from mainspring.adapters.operations.bulk import BulkResult
     from mainspring.app import SyncMainspring
-    from mainspring.core.creation import ClashPolicy
+    from mainspring.core.creation import Accepted, ClashPolicy
     from mainspring.core.events import Event
+    from mainspring.core.ports import Refused, TaskQuery
     from mainspring.core.task import Task
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -91,6 +94,41 @@ def add(invocation: Invocation, **options: Unpack[_AddOptions]) -> None:
     with creating(invocation, app) as operations:
         made = operations.create_task(request)
     _show_added(made, options["as_json"])
+
+
+@task.command()
+@click.argument("source", metavar="FILE")
+@import_option
+@click.option("--each", is_flag=True, help="Add each task by itself: one that is refused does not hold up the others.")
+@click.option("--dry-run", is_flag=True, help="Check the file, and add nothing.")
+@store_option
+@pass_invocation
+def load(invocation: Invocation, source: str, import_: str | None, each: bool, dry_run: bool) -> None:
+    """Add the tasks of FILE (- for standard input): a JSON object a line, all of them or none.
+
+    The fields are the options of 'mainspring task add', with underscores: url, body, headers, call, args, queue,
+    priority, delay, timeout, at, start_by, name, retry, key, on_clash, idempotency_key. Prints the ids in order.
+    """
+    from datetime import UTC, datetime
+
+    from mainspring.adapters.chance import SystemEntropy
+    from mainspring.adapters.operations.intake import MAX_BATCH, task_of
+    from mainspring.cli.loading import read_requests
+    from mainspring.cli.wiring import creating, load_app
+
+    app = load_app(import_)
+    requests = read_requests(source, app, MAX_BATCH)
+    if not each or dry_run:  # refused before a store is opened, let alone created
+        for request in requests:
+            task_of(request, datetime.now(UTC), SystemEntropy())
+    if dry_run:
+        click.echo(f"{source}  {len(requests)} tasks would be added")
+        return
+    with creating(invocation, app) as operations:
+        if each:
+            _show_answers(operations.submit_tasks(requests))
+        else:
+            click.echo("".join(f"{made.id}\n" for made in operations.create_tasks(requests)), nl=False)
 
 
 @task.command("ls")
@@ -211,14 +249,46 @@ def edit(invocation: Invocation, id_: str, **options: Unpack[_EditOptions]) -> N
         click.echo(f"{made.id}  {state_words(made.state)}")
 
 
+class _ManyOptions(Filters):
+    status: tuple[str, ...]
+    everything: bool
+    dry_run: bool
+
+
+_MANY: Final[tuple[Callable[[Callable[..., Any]], Callable[..., Any]], ...]] = (
+    click.argument("ids", metavar="[ID]...", nargs=-1),
+    click.option("--status", type=click.Choice(STATUSES), multiple=True, help="Only of this status; may be repeated."),
+    filters_of("ended"),
+    click.option("--all", "everything", is_flag=True, help="All tasks that this can be done to."),
+    click.option("--dry-run", is_flag=True, help="With a filter: say how many there are, and change nothing."),
+    store_option,
+    pass_invocation,
+)
+
+
+def _of_many(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command IDs, or a filter, or all tasks to go by."""
+    for option in reversed(_MANY):
+        command = option(command)
+    return command
+
+
 @task.command()
-@click.argument("ids", metavar="ID...", nargs=-1, required=True)
 @click.option("--reason", default="by request", show_default=True, help="Why; kept in the history.")
-@store_option
-@pass_invocation
-def cancel(invocation: Invocation, ids: tuple[str, ...], reason: str) -> None:
-    """Cancel tasks; a running one is asked to stop."""
-    _each(invocation, ids, lambda operations, id_: operations.cancel_task(id_, reason))
+@_of_many
+def cancel(invocation: Invocation, ids: tuple[str, ...], reason: str, **options: Unpack[_ManyOptions]) -> None:
+    """Cancel tasks: those named, those that match, or all; a running one is asked to stop."""
+    from mainspring.core.states import LIVE_STATUSES
+
+    _change(
+        invocation,
+        ids,
+        options,
+        LIVE_STATUSES,
+        "cancelled",
+        lambda operations, id_: operations.cancel_task(id_, reason),
+        lambda operations, query, dry_run: operations.cancel_tasks(query, reason, dry_run),
+    )
 
 
 @task.command()
@@ -231,25 +301,67 @@ def run(invocation: Invocation, ids: tuple[str, ...]) -> None:
 
 
 @task.command()
-@click.argument("ids", metavar="ID...", nargs=-1, required=True)
-@click.option("--keep-attempts", is_flag=True, help="Go on counting, instead of giving it all its attempts again.")
-@store_option
-@pass_invocation
-def retry(invocation: Invocation, ids: tuple[str, ...], keep_attempts: bool) -> None:
-    """Run ended tasks again.
+@click.option("--keep-attempts", is_flag=True, help="Go on counting, instead of giving them all their attempts again.")
+@_of_many
+def retry(invocation: Invocation, ids: tuple[str, ...], keep_attempts: bool, **options: Unpack[_ManyOptions]) -> None:
+    """Run ended tasks again: those named, those that match, or all.
 
     They may have failed, expired, been cancelled, or even succeeded; their history stays.
     """
-    _each(invocation, ids, lambda operations, id_: operations.requeue_task(id_, not keep_attempts))
+    from mainspring.core.states import TERMINAL_STATUSES
+
+    _change(
+        invocation,
+        ids,
+        options,
+        TERMINAL_STATUSES,
+        "queued again",
+        lambda operations, id_: operations.requeue_task(id_, not keep_attempts),
+        lambda operations, query, dry_run: operations.requeue_tasks(query, not keep_attempts, dry_run),
+    )
 
 
 @task.command()
-@click.argument("ids", metavar="ID...", nargs=-1, required=True)
-@store_option
-@pass_invocation
-def rm(invocation: Invocation, ids: tuple[str, ...]) -> None:
-    """Remove tasks, in any state, with their history."""
-    _each(invocation, ids, lambda operations, id_: operations.delete_task(id_))
+@_of_many
+def rm(invocation: Invocation, ids: tuple[str, ...], **options: Unpack[_ManyOptions]) -> None:
+    """Remove tasks with their history, in any state: those named, those that match, or all."""
+    _change(
+        invocation,
+        ids,
+        options,
+        STATUSES,
+        "removed",
+        lambda operations, id_: operations.delete_task(id_),
+        lambda operations, query, dry_run: operations.delete_tasks(query, dry_run),
+    )
+
+
+def _change(
+    invocation: Invocation,
+    ids: tuple[str, ...],
+    options: _ManyOptions,
+    statuses: Iterable[str],
+    what: str,
+    one: Callable[[SyncMainspring, str], Task | None],
+    many: Callable[[SyncMainspring, TaskQuery, bool], BulkResult],
+) -> None:
+    """Do ``one`` to each task named, or ``many`` to those that match: of ``statuses``, unless others are asked for."""
+    from mainspring.cli.bulk import say_bulk
+    from mainspring.cli.wiring import existing
+    from mainspring.core.errors import InvalidInput
+
+    query = query_of(options, options["status"] or statuses)
+    require_one_way(options, options["everything"], ids, narrowed=bool(options["status"]))
+    if ids:
+        if options["dry_run"]:
+            raise InvalidInput(
+                "dry-run", "it was given with IDs", "use it with a filter, or look with 'mainspring task show'"
+            )
+        _each(invocation, ids, one)
+        return
+    with existing(invocation) as operations:
+        result = many(operations, by_the_clock(query, options, operations), options["dry_run"])
+    say_bulk("tasks", result, what, options["dry_run"])
 
 
 def _each(invocation: Invocation, ids: tuple[str, ...], action: Callable[[SyncMainspring, str], Task | None]) -> None:
@@ -265,6 +377,22 @@ def _each(invocation: Invocation, ids: tuple[str, ...], action: Callable[[SyncMa
             return f"{id_}  removed" if after is None else f"{id_}  {state_words(after.state)}"
 
         to_each(ids, act)
+
+
+def _show_answers(answers: Iterable[Accepted | Refused]) -> None:
+    """Print the id of each task that was made; complain of each that was not, by its place."""
+    from mainspring.cli.exits import code_of, complain, line_of
+    from mainspring.core.ports import Refused
+
+    code = 0
+    for place, answer in enumerate(answers, start=1):
+        if isinstance(answer, Refused):
+            complain(f"task {place}: {line_of(answer.error)}")
+            code = code or code_of(answer.error)
+        else:
+            click.echo(answer.task.id)
+    if code:
+        click.get_current_context().exit(code)
 
 
 def _show_added(made: Task, as_json: bool) -> None:
