@@ -378,9 +378,21 @@ def test_what_schedules_do_breaks_nothing(
         slots |= {(slot.occurrence, slot.manual): slot for slot in (written.slots if written else ())}
         versions += [world.schedule] if world.schedule != versions[-1] else []
     rules = world.rules
-    if max_runs is None:
-        assert broken(occurrences_are_exact(rules, world.schedule, list(slots.values()))) == []
+    assert broken(occurrences_are_exact(rules, world.schedule, list(slots.values()))) == []
     assert broken(next_never_goes_back(versions)) == []
+
+
+def test_a_rule_that_has_made_all_its_tasks_is_over_also_if_it_is_changed_later() -> None:
+    """Nothing is expected between its last task and the change; before that every record is."""
+    first = make_schedule(max_runs=2)
+    spent = changed(first, runs=2, next_at=None, recurrence=Interval(every=HOUR, anchor=NOW), version=4)
+    rules = [(first, NOW - TICK), (spent, NOW + 6 * TEN)]
+    slots = recorded(MADE, changed(MADE, task_id=occurrence_task_id(SCHEDULE_ID, NOW + TEN, False)))
+    assert broken(occurrences_are_exact(rules, spent, slots)) == []
+    (missing,) = broken(occurrences_are_exact(rules, spent, slots[1:]))
+    assert missing == f"I8: schedule {SCHEDULE_ID} has no record of {NOW}"
+    going_on = changed(spent, runs=1)
+    assert len(broken(occurrences_are_exact([rules[0], (going_on, rules[1][1])], going_on, slots))) == 5
 
 
 def test_i9_is_checked() -> None:

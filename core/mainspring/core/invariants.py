@@ -235,7 +235,7 @@ def occurrences_are_exact(
     for occurrence, count in recorded.items():
         if count > 1:
             yield f"I8: {schedule} has {count} records of {occurrence}"
-    expected = _expected(rules, schedule, max(recorded, default=None))
+    expected = _expected(rules, schedule, sorted(recorded))
     for occurrence in sorted(expected - recorded.keys()):
         yield f"I8: {schedule} has no record of {occurrence}"
     for occurrence in sorted(recorded.keys() - expected):
@@ -265,19 +265,32 @@ def _row(slot: Slot, rules: Sequence[tuple[Schedule, datetime]]) -> Sequence[dat
 
 
 def _expected(
-    rules: Sequence[tuple[Schedule, datetime]], schedule: Schedule, newest: datetime | None
+    rules: Sequence[tuple[Schedule, datetime]], schedule: Schedule, recorded: Sequence[datetime]
 ) -> frozenset[datetime]:
-    ends: list[datetime | None] = [start for _, start in rules[1:]]
-    last = newest if schedule.next_at is None else schedule.next_at - TICK
     found: set[datetime] = set()
-    for (rule, start), end in zip(rules, [*ends, last], strict=True):
-        if end is not None:
+    for (rule, start), (following, end) in zip(rules, [*rules[1:], (schedule, None)], strict=True):
+        last = _last(rule, following, end, recorded)
+        if last is not None:
             found |= {
                 one
-                for one in between(rule.recurrence, start, end, limit=FAR)
+                for one in between(rule.recurrence, start, last, limit=FAR)
                 if (rule.starts_at is None or one >= rule.starts_at) and (rule.ends_at is None or one <= rule.ends_at)
             }
     return frozenset(found)
+
+
+def _last(rule: Schedule, following: Schedule, end: datetime | None, recorded: Sequence[datetime]) -> datetime | None:
+    """The instant up to which ``rule`` is expected to have been followed, before ``following`` was at ``end``.
+
+    That is the newest record (None: there is none) if it was over by then: its tasks were all made, or it is the last.
+    """
+    waiting = sum(not due.manual for due in following.waiting)
+    spent = rule.max_runs is not None and following.runs + waiting >= rule.max_runs
+    if end is not None and not spent:
+        return end
+    if end is None and following.next_at is not None:
+        return following.next_at - TICK
+    return max((one for one in recorded if end is None or one <= end), default=None)
 
 
 def next_never_goes_back(versions: Sequence[Schedule]) -> Breaches:
