@@ -93,9 +93,10 @@ def test_a_store_that_does_not_exist_yet(folder: Path) -> None:
     """Reading creates nothing and ends with 3; migrating creates it, a dry run does not."""
     for command in ("status", "verify"):
         assert "does not exist yet" in complaint(run("db", command), 3)
-    assert well("db", "migrate", "--dry-run") == "0001 would be applied"
+    numbers = [f"{number:04}" for number in range(1, len(known()) + 1)]
+    assert well("db", "migrate", "--dry-run").splitlines() == [f"{number} would be applied" for number in numbers]
     assert list(folder.iterdir()) == []
-    assert well("db", "migrate") == "0001 applied"
+    assert well("db", "migrate").splitlines() == [f"{number} applied" for number in numbers]
     assert well("db", "verify") == "ok"
 
 

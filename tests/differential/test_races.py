@@ -97,8 +97,8 @@ def well_raced(people: Race) -> None:
     people.check()
     print(dict(people.seen))
     assert people.seen["changes"] >= INTERLEAVINGS
-    assert people.seen["before the firing"] > INTERLEAVINGS / 50
-    assert people.seen["after the firing"] > INTERLEAVINGS / 50
+    assert people.seen["before the firing"] > INTERLEAVINGS / 500
+    assert people.seen["after the firing"] > INTERLEAVINGS / 500
 
 
 @pytest.mark.parametrize("kind", ["memory", "sqlite"])

@@ -8,6 +8,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from mainspring.core import events, retry, states
+from mainspring.core.access import ApiKey, Project
 from mainspring.core.commands import UNSET, Edit
 from mainspring.core.ids import ScheduleId, TaskId
 from mainspring.core.preview import Preview, PreviewRow
@@ -323,4 +324,27 @@ links = st.builds(
     at=maybe(instants),
     text=texts,
     fact=words,
+)
+projects = st.builds(
+    Project,
+    name=words,
+    created_at=instants,
+    version=st.integers(1, 10_000),
+    webhook_secrets=st.lists(words, max_size=2).map(tuple),
+    mergent_secret=maybe(words),
+    strict=st.booleans(),
+    retry=maybe(policies),
+)
+api_keys = st.builds(
+    ApiKey,
+    id=words,
+    project=words,
+    digest=words,
+    scope=st.sampled_from(["read", "write", "admin"]),
+    created_at=instants,
+    version=st.integers(1, 10_000),
+    label=words,
+    expires_at=maybe(instants),
+    revoked_at=maybe(instants),
+    last_used_at=maybe(instants),
 )

@@ -43,6 +43,8 @@ FORMS: dict[str, tuple[Any, st.SearchStrategy[Any]]] = {
     "QUEUE": (codec.QUEUE, any_of.queues),
     "PREVIEW": (codec.PREVIEW, any_of.previews),
     "REASON": (codec.REASON, any_of.links),
+    "PROJECT": (codec.PROJECT, any_of.projects),
+    "API_KEY": (codec.API_KEY, any_of.api_keys),
 }
 AT = datetime(2030, 1, 2, 3, 4, 5, 6, tzinfo=UTC)
 TASK = Task(
