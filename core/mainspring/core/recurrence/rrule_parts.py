@@ -215,7 +215,7 @@ def parse_date(name: str, text: str) -> date:
         if match is not None:
             return date(int(match[1]), int(match[2]), int(match[3]))
     except ValueError:
-        pass
+        pass  # the form is right, the day or the time does not exist: refused below
     raise InvalidRecurrence(name, f"{text[:30]!a} is not a date", "write YYYYMMDD (RFC 5545 section 3.3.4)")
 
 
@@ -231,7 +231,7 @@ def parse_date_time(name: str, text: str) -> tuple[int, bool]:
             value = datetime(year, month, day, hour, minute, 59 if second == 60 else second)  # noqa: DTZ001 -- civil
             return civil_seconds(value), match[7] == "Z"
     except ValueError:
-        pass
+        pass  # the form is right, the day or the time does not exist: refused below
     what = f"{text[:30]!a} is not a date-time"
     raise InvalidRecurrence(name, what, "write YYYYMMDDTHHMMSS, with Z for UTC (RFC 5545 section 3.3.5)")
 
